@@ -153,6 +153,7 @@ class MaintenanceWindow(Triggers):
             {
                 "WindowExecutionId": "0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d",
                 "Cutoff": "8h30m",
+                "CarryOver": "",
                 "Regions": "us-east-1, eu-west-1",
                 "ResourceGroup": "WebServers",
                 "Operation": "Install",
@@ -184,6 +185,16 @@ class MaintenanceWindow(Triggers):
             self.assertEqual(bool(said), hours < 7, (hours, said))
         (said,) = templates.refusals(template, WINDOW | {"Duration": "5"})
         self.assertIn("Duration has to be at least 7, or KeepWithinWindow no", said)
+
+    def test_what_the_last_window_did_not_come_to_is_carried_over_if_it_is_said_so(self):
+        with self.deployed(CarryOver="yes") as stack:
+            self.assertEqual(self.payload(stack)["CarryOver"], "true")
+        template = templates.read(templates.FOLDER / "maintenance-window.yaml")
+        (said,) = templates.refusals(template, WINDOW | {"CarryOver": "yes", "KeepWithinWindow": "no"})
+        self.assertIn("KeepWithinWindow has to be yes", said)
+        own = {"CarryOver": "yes", "DocumentName": "Ours", "NodesThatDoNotAnswer": "target"}
+        (said,) = templates.refusals(template, WINDOW | own)
+        self.assertIn("cannot be told which nodes to take, so it has to be no", said)
 
     def test_a_unit_stands_for_those_below_it_unless_it_is_said_not_to(self):
         for more, said in (({}, "true"), ({"IncludeChildOUs": "no"}, "false")):
@@ -231,6 +242,9 @@ class MaintenanceWindow(Triggers):
             # What is registered, and what the function is sent.
             self.assertLessEqual(len(self.registered(task)), 4096)
             self.assertLessEqual(len(json.dumps(self.payload(stack), separators=(",", ":"))), 4096)
+            # What a runbook of one's own leaves empty.
+            carried = {"CarryOver": "true", "DocumentName": ""}
+            self.assertLessEqual(len(json.dumps(self.payload(stack) | carried, separators=(",", ":"))), 4096)
 
     def test_only_systems_manager_for_this_account_and_region_may_use_the_service_role(self):
         def of(account, region):
@@ -409,6 +423,13 @@ class Schedule(Triggers):
                 },
             },
         )
+
+    def test_what_the_last_campaign_did_not_come_to_is_carried_over_if_it_is_said_so(self):
+        with self.deployed(Cutoff="9h", CarryOver="yes") as stack:
+            event = self.event(stack)
+        self.assertEqual((event["cutoff"], event["carry_over"]), ("9h", True))
+        (said,) = templates.refusals(templates.read(templates.FOLDER / "schedule.yaml"), SCHEDULE | {"CarryOver": "yes"})
+        self.assertIn("without a Cutoff leaves nothing", said)
 
     def test_what_is_left_empty_is_left_out(self):
         with self.deployed() as stack:

@@ -1,6 +1,6 @@
 //! From a request to a campaign that is under way.
 
-use super::{Campaign, CampaignError, watched};
+use super::{Campaign, CampaignError, RetryPlan, watched};
 use crate::campaign::{DriveError, Driver, Notices, Observer, Progress, State, StopMode, Store};
 use crate::id::{CampaignId, WaveName, WriterId};
 use crate::plan::{Plan, Planning, require_central};
@@ -98,7 +98,8 @@ impl Campaigns {
         Ok(there)
     }
 
-    /// Plans a campaign. Nothing is started or changed in AWS.
+    /// Plans a campaign. Nothing is started or changed in AWS. With [`Planning::carry_over`] it may be one for what the last
+    /// campaign's window has left.
     ///
     /// # Errors
     ///
@@ -136,8 +137,17 @@ impl Campaigns {
         planning: &Planning,
     ) -> Result<Planned<'_>, CampaignError> {
         self.watched_store().admit(request, but).await?;
+        let mut told = vec![];
+        if planning.carry_over {
+            match self.carried_over(but, request, planning).await? {
+                Some(RetryPlan::Planned(planned)) => return Ok(planned),
+                Some(RetryPlan::Nothing { told: why }) => told = why,
+                None => {}
+            }
+        }
         let planning = self.with_pace(request, planning).await;
-        let plan = Plan::make(&self.watched(), request, &planning).await?;
+        let mut plan = Plan::make(&self.watched(), request, &planning).await?;
+        plan.warnings.extend(told);
         Ok(Planned {
             campaigns: self,
             plan,
@@ -350,7 +360,7 @@ impl<'c> Planned<'c> {
     /// [`Campaigns::resume`] if it is there; [`CampaignError::Driving`] if the plan cannot be written down. Nothing
     /// was started.
     pub async fn begin(self, campaign: CampaignId) -> Result<Campaign, CampaignError> {
-        let (campaigns, request) = (self.campaigns, &self.plan.request);
+        let (campaigns, request) = (self.campaigns, self.plan.first_request());
         let unread = |source| DriveError::NotBegun {
             name: request.name.clone(),
             source,
@@ -367,9 +377,9 @@ impl<'c> Planned<'c> {
     }
 }
 
-/// Sees that a campaign which is there already is one of this request.
+/// Sees that a campaign which is there already is one of this request, or was begun with what an earlier one of it has left.
 fn require_same(state: &State, request: &PatchRequest) -> Result<(), CampaignError> {
-    let there = &state.plan().request;
+    let there = state.plan().first_request();
     if there.digest() == request.digest() {
         return Ok(());
     }

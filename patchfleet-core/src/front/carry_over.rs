@@ -1,14 +1,16 @@
 //! What the last campaign of a request could not begin before its window closed.
 
 use super::retry::left;
-use super::{CampaignError, Campaigns, Retry};
+use super::{CampaignError, Campaigns, Retry, RetryPlan};
 use crate::campaign::{AT_CUTOFF, State, StopReason};
+use crate::id::CampaignId;
+use crate::plan::Planning;
 use crate::request::PatchRequest;
 
 impl Campaigns {
     /// The last campaign of the request that is over, if its window closed before all of its nodes had their turn: it has a
     /// cutoff, left nodes that were not run, and was not halted by anything else. Its request has to be the same as this one.
-    /// [`Retry::NotRun`] carries over what it left.
+    /// [`Retry::NotRun`] carries over what it left, as [`Planning::carry_over`] has it done by itself.
     ///
     /// # Errors
     ///
@@ -44,5 +46,20 @@ impl Campaigns {
                     .iter()
                     .any(|(location, at)| at.has_any(state.goal_at(location), Retry::NotRun))
         }))
+    }
+
+    /// Plans a campaign for what the last window has left. `None` if it has left nothing. `but` is the campaign that is to begin, if
+    /// its id is known already.
+    pub(super) async fn carried_over(
+        &self,
+        but: Option<CampaignId>,
+        request: &PatchRequest,
+        planning: &Planning,
+    ) -> Result<Option<RetryPlan<'_>>, CampaignError> {
+        let Some(last) = self.left_by_window(request).await? else {
+            return Ok(None);
+        };
+        let planned = self.plan_retry_but(but, &last, Retry::NotRun, planning).await?;
+        Ok(Some(planned))
     }
 }

@@ -79,11 +79,14 @@ struct Wanted {
 impl Campaigns {
     /// Refuses if another campaign has tried again what this one left. What that one brought to its goal would be patched
     /// once more.
-    async fn require_not_retried(&self, of: &State) -> Result<(), CampaignError> {
+    ///
+    /// `but` is the campaign that is to begin, if its id is known already. It may have begun.
+    async fn require_not_retried(&self, but: Option<CampaignId>, of: &State) -> Result<(), CampaignError> {
         let (store, campaign) = (self.watched_store(), of.campaign());
         let list = store.campaigns(self.now()).await?;
         let newer = list.campaigns.iter().filter(|one| {
-            let is_newer = one.planned_at >= of.planned_at() && one.campaign != campaign;
+            let is_other = one.campaign != campaign && Some(one.campaign) != but;
+            let is_newer = one.planned_at >= of.planned_at() && is_other;
             is_newer && one.has_begun && one.request == of.plan().request.name
         });
         for one in newer {
@@ -125,10 +128,21 @@ impl Campaigns {
         which: Retry,
         planning: &Planning,
     ) -> Result<RetryPlan<'_>, CampaignError> {
+        self.plan_retry_but(None, of, which, planning).await
+    }
+
+    /// [`plan_retry`](Self::plan_retry) for a campaign whose id may be known before.
+    pub(super) async fn plan_retry_but(
+        &self,
+        but: Option<CampaignId>,
+        of: &State,
+        which: Retry,
+        planning: &Planning,
+    ) -> Result<RetryPlan<'_>, CampaignError> {
         let request = of.plan().first_request();
         may_be_retried(of)?;
-        self.require_not_retried(of).await?;
-        self.watched_store().admit(request, None).await?;
+        self.require_not_retried(but, of).await?;
+        self.watched_store().admit(request, but).await?;
         let ports = self.watched();
         require_central(ports.directory.as_ref(), of.plan()).await?;
         let wanted = self.wanted(of, which).await?;

@@ -23,8 +23,8 @@ use std::sync::OnceLock;
 
 /// What the caller decides about a plan, beside the request.
 ///
-/// The default counts every node, is unattended, has no cutoff, keeps no gap, leaves open who sees the runbook, and knows of no
-/// earlier campaign.
+/// The default counts every node, is unattended, has no cutoff, keeps no gap, leaves open who sees the runbook, knows of no
+/// earlier campaign, and carries nothing over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Planning {
     /// How closely to look into each location.
@@ -43,6 +43,11 @@ pub struct Planning {
     /// How long a node took in an earlier campaign, for the forecast. [`Campaigns`](crate::Campaigns) finds it out where it is
     /// not said here, unless the request says how long a node takes.
     pub pace: Option<LearnedPace>,
+    /// Whether the nodes that the last campaign of the request could not begin before its window closed come first: if there
+    /// are any, the plan is for these alone ([`Campaigns::left_by_window`](crate::Campaigns::left_by_window)). The next campaign
+    /// then is one of the whole request, or carries over what this one has left. Only [`Campaigns`](crate::Campaigns) do it, as
+    /// their store says what the last one has left.
+    pub carry_over: bool,
 }
 
 /// How a plan is made, down to what [`Plan::make`] sets by itself.

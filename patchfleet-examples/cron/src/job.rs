@@ -78,6 +78,8 @@ pub(crate) struct Job<R> {
     pub(crate) cutoff: Option<SignedDuration>,
     /// Whether the nodes that a campaign did not reach are tried once more when it is over.
     pub(crate) second_attempt: bool,
+    /// Whether a campaign begins with what the last one could not begin before its window closed.
+    pub(crate) carry_over: bool,
     /// How long after its time a slot may begin. A campaign that nobody drove for longer begins nothing more.
     pub(crate) late: SignedDuration,
     /// When campaigns are begun. `None` if one is begun now, and no other.

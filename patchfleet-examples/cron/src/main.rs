@@ -63,6 +63,10 @@ struct Args {
     /// both.
     #[arg(long)]
     second_attempt: bool,
+    /// Begin with the nodes that the last campaign of exactly this request could not begin before its --cutoff, and with no
+    /// others. The campaign after that is one of the whole request, or carries over what this one has left.
+    #[arg(long, requires = "cutoff")]
+    carry_over: bool,
     /// Run one campaign now and exit with its code. What keeps it from its end, such as calls that are denied, is
     /// waited out for 30 minutes.
     #[arg(long)]
@@ -209,6 +213,7 @@ async fn serve(args: Args, stop: tokio::sync::watch::Receiver<bool>) -> ExitCode
         log,
         cutoff: args.cutoff,
         second_attempt: args.second_attempt,
+        carry_over: args.carry_over,
         late: args.late,
         missed: args.missed,
         schedule: None,

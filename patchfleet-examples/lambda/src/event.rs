@@ -2,8 +2,8 @@
 
 mod wrapped;
 
-use crate::cutoff;
 use crate::sample;
+use crate::{carry_over, cutoff};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{CampaignId, EventId, EventSource};
 use patchfleet_core::problem::{Problem, ProblemCode, Problems};
@@ -23,6 +23,8 @@ pub(crate) struct Asked {
     pub(crate) longest_retry: SignedDuration,
     /// When every command must have expired, from when the function is called, if the event says so.
     pub(crate) cutoff: Option<SignedDuration>,
+    /// Whether its campaign begins with what the last one could not begin before its cutoff, if the event says so.
+    pub(crate) carry_over: Option<bool>,
     /// When the caller was asked for it, if the caller says so.
     pub(crate) asked_at: Option<Timestamp>,
     /// In which form it came.
@@ -111,6 +113,7 @@ impl Reading<'_> {
                         request,
                         event,
                         cutoff: None,
+                        carry_over: None,
                         asked_at: None,
                         form: Form::Request,
                     })
@@ -124,13 +127,16 @@ impl Reading<'_> {
         let mut fields = fields.clone();
         let cutoff = fields.remove(CUTOFF).unwrap_or_default();
         let cutoff = cutoff::of_field(CUTOFF, &cutoff);
+        let carry_over = fields.remove(carry_over::IN_WINDOW).unwrap_or_default();
+        let carry_over = carry_over::of_field(carry_over::IN_WINDOW, &carry_over);
         let payload = Value::Object(fields).to_string();
         let read = PatchRequest::from_window_payload(payload.as_bytes());
-        let (cutoff, (request, window)) = match (cutoff, read) {
-            (Ok(cutoff), Ok(read)) => (cutoff, read),
-            (cutoff, read) => {
+        let (cutoff, carry_over, (request, window)) = match (cutoff, carry_over, read) {
+            (Ok(cutoff), Ok(carry_over), Ok(read)) => (cutoff, carry_over, read),
+            (cutoff, carry_over, read) => {
                 let of_payload = read.err().map(|problems| problems.problems().to_vec());
-                let problems = of_payload.into_iter().flatten().chain(cutoff.err());
+                let of_keys = cutoff.err().into_iter().chain(carry_over.err());
+                let problems = of_payload.into_iter().flatten().chain(of_keys);
                 return Err(below(self.path, problems));
             }
         };
@@ -143,6 +149,7 @@ impl Reading<'_> {
             request,
             event,
             cutoff,
+            carry_over,
             asked_at: None,
             form: Form::Window,
         })
@@ -162,6 +169,7 @@ impl Reading<'_> {
             request: request.map_err(|problems| problems.problems().to_vec())?,
             event,
             cutoff: None,
+            carry_over: None,
             asked_at: None,
             form: Form::Sample,
         })

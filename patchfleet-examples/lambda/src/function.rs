@@ -176,7 +176,17 @@ impl Function {
                 let planned = plan_event(&ports, &asked.request, &self.planning_to_fire(asked, call)).await;
                 return planned.map_err(|error| Failure::of_fired(&error));
             }
-            match Plan::make(&ports, &asked.request, &self.planning(asked, call)).await {
+            let planning = self.planning(asked, call);
+            if let Some(logged) = self.logged()?.filter(|_| planning.carry_over) {
+                // What the last campaign has left stands in the log.
+                let campaigns = logged.campaigns(&asked.request.access, &notices)?;
+                let planned = campaigns
+                    .plan_of(asked.campaign(), &asked.request, &planning)
+                    .await;
+                let planned = planned.map_err(|error| Failure::of_campaign(&error, logged.log))?;
+                return Ok(planned.plan().clone());
+            }
+            match Plan::make(&ports, &asked.request, &planning).await {
                 Ok(plan) => Ok(plan),
                 Err(error @ PlanError::Refused(_)) => Err(Failure::new(FailureKind::Refused, &error)),
                 Err(PlanError::Port(error)) => Err(Failure::of_fired(&CampaignError::Asking(error))),
@@ -228,6 +238,7 @@ impl Function {
         let after = asked.cutoff.or(self.settings.cutoff);
         let mut planning = Planning {
             cutoff: after.map(|after| cutoff::at(after, call.at)),
+            carry_over: asked.carry_over.unwrap_or(self.settings.carry_over),
             ..Planning::default()
         };
         if asked.form == Form::Sample {

@@ -18,9 +18,11 @@
 //! does no less than that function: locations without nodes are kept where leaving them out takes more executions than
 //! may run side by side, and so are locations that nobody may look into.
 //!
-//! `PATCHFLEET_CUTOFF` (`9h`) says when every command must have expired, from when the function is called.
+//! `PATCHFLEET_CUTOFF` (`9h`) says when every command must have expired, from when the function is called. With
+//! `PATCHFLEET_CARRY_OVER` (`true`) a campaign begins with what the last one could not begin before its cutoff.
 
 mod answer;
+mod carry_over;
 mod cutoff;
 mod delivered;
 mod event;

@@ -1,5 +1,6 @@
 //! What a delivery is: an event, or an operation of a state machine or a person.
 
+use crate::carry_over;
 use crate::event::{Asked, Reading, below, problems, shown};
 use crate::settings::{LOG, Settings};
 use crate::sns;
@@ -84,6 +85,18 @@ impl Delivered {
             }
             event => reading.read(event).map(Self::Event),
         };
+        let read = read.and_then(|read| {
+            let (path, asked) = match &read {
+                Self::Event(asked) => ("", asked),
+                Self::Operation(Operation::Plan(asked) | Operation::Start(asked)) => ("event", asked),
+                Self::Operation(_) => return Ok(read),
+            };
+            let against = carry_over::against(path, asked, settings);
+            match against.is_empty() {
+                true => Ok(read),
+                false => Err(against),
+            }
+        });
         match read {
             Ok(read) if settings.problems.is_empty() => Ok(read),
             read => {

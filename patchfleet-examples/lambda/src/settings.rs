@@ -1,8 +1,8 @@
 //! What the function's environment says.
 
-use crate::cutoff;
 use crate::function::{NoStateMachine, StateMachine};
 use crate::sample;
+use crate::{carry_over, cutoff};
 use jiff::SignedDuration;
 use patchfleet_aws::{Limits, S3Uri};
 use patchfleet_core::problem::{Problem, ProblemCode, chain};
@@ -21,6 +21,8 @@ pub struct Settings {
     pub(crate) log: Option<S3Uri>,
     pub(crate) state_machine: Option<StateMachine>,
     pub(crate) cutoff: Option<SignedDuration>,
+    /// Whether a campaign begins with what the last one could not begin before its cutoff.
+    pub(crate) carry_over: bool,
     pub(crate) limits: Limits,
     /// The variables of the second post's sample.
     pub(crate) sample: BTreeMap<String, String>,
@@ -65,6 +67,13 @@ impl Settings {
             );
             problems.push(problem);
         }
+        let carries_over = read(carry_over::VARIABLE).and_then(|text| {
+            let set = carry_over::of_variable(&text);
+            set.map_err(|problem| problems.push(problem)).ok().flatten()
+        });
+        if let (None, Some(true)) = (&place, carries_over) {
+            problems.push(carry_over::without_log());
+        }
         Self {
             log: place.and_then(|text| log(&text).map_err(|problem| problems.push(problem)).ok()),
             state_machine: machine.and_then(|text| {
@@ -75,6 +84,7 @@ impl Settings {
                 let set = cutoff::of_variable(&text);
                 set.map_err(|problem| problems.push(problem)).ok().flatten()
             }),
+            carry_over: carries_over.unwrap_or_default(),
             limits: Limits::default(),
             sample: sample::variables(&read),
             problems,

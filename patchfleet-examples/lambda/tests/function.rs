@@ -11,6 +11,9 @@
 #[path = "support/runtime_api.rs"]
 mod runtime_api;
 
+#[path = "function/carried_over.rs"]
+mod carried_over;
+
 #[path = "function/every_call.rs"]
 mod every_call;
 

@@ -3,7 +3,7 @@
 use super::{campaign, process, refused};
 use jiff::SignedDuration;
 use patchfleet_core::{
-    Campaigns, Retry, RetryPlan,
+    CampaignError, Campaigns, Retry, RetryPlan,
     campaign::Store,
     id::{CampaignId, NodeId},
     outcome::NodeOutcome,
@@ -474,5 +474,76 @@ async fn a_value_of_a_label_has_in_a_retry_what_the_first_campaign_left_of_it() 
     assert!(
         store.load(campaign(2)).await.unwrap().is_some(),
         "its labels are those that follow"
+    );
+}
+
+#[tokio::test]
+async fn an_event_whose_campaign_began_with_what_a_window_left_is_the_same_campaign_when_it_comes_again() {
+    let (clock, store) = (world(), Store::in_memory());
+    let mut request = ask();
+    request.budget.locations.max_errors = "100%".parse().unwrap();
+    let first = bounded_first(&process(&clock, &store, 1), &clock, &request).await;
+    assert_eq!(
+        first.totals.nodes.count(NodeOutcome::NotRun),
+        4,
+        "{}",
+        first.to_text()
+    );
+    let carrying = Planning {
+        carry_over: true,
+        ..planning()
+    };
+    let campaigns = process(&clock, &store, 2);
+    let begun = campaigns.begin(campaign(2), &request, &carrying).await.unwrap();
+    let state = store.load(campaign(2)).await.unwrap().unwrap();
+    assert_eq!(state.plan().retries.as_ref().unwrap().campaign, campaign(1));
+    // Another delivery of the event finds it written down, or planned while it was.
+    let other = process(&clock, &store, 3);
+    other.begin(campaign(2), &request, &carrying).await.unwrap();
+    let planned = other.plan_of(campaign(2), &request, &carrying).await.unwrap();
+    assert_eq!(planned.plan().retries.as_ref().unwrap().campaign, campaign(1));
+    planned.begin(campaign(2)).await.unwrap();
+    let another = other.plan_of(campaign(3), &request, &carrying).await;
+    assert_eq!(refused(&another.unwrap_err()), RefusalCode::CampaignOpen);
+    // One of another request is no delivery of it.
+    let error = other.begin(campaign(2), &ask(), &carrying).await.unwrap_err();
+    assert!(matches!(error, CampaignError::OtherRequest { .. }), "{error}");
+    let report = begun.run().await.unwrap();
+    assert_eq!(report.totals.nodes.total(), 4);
+    let sent = commands(&clock);
+    let again = other.run(campaign(2), &request, &carrying).await.unwrap();
+    assert_eq!(again.retries, Some(campaign(1)));
+    assert_eq!(commands(&clock), sent);
+    // Nothing is left of a window, so the next campaign is one of the whole request.
+    let whole = other.plan_of(campaign(4), &request, &carrying).await.unwrap();
+    assert_eq!(
+        (whole.plan().retries.is_none(), whole.plan().locations.len()),
+        (true, 2)
+    );
+}
+
+#[tokio::test]
+async fn where_none_of_what_a_window_left_can_be_tried_the_whole_request_is_planned_and_says_why() {
+    let (clock, store) = (world(), Store::in_memory());
+    let mut request = ask();
+    request.budget.locations.max_errors = "100%".parse().unwrap();
+    let campaigns = process(&clock, &store, 1);
+    let first = bounded_first(&campaigns, &clock, &request).await;
+    let not_run = first.needs_action.iter();
+    for one in not_run.filter(|one| one.outcome == NodeOutcome::NotRun) {
+        clock.with_world(|world| world.leave_group(&one.node, "WebServers"));
+    }
+    let carrying = Planning {
+        carry_over: true,
+        ..planning()
+    };
+    let planned = campaigns.plan(&request, &carrying).await.unwrap();
+    let plan = planned.plan();
+    assert!(plan.retries.is_none());
+    let words = "4 nodes not retried, as the request does not select it any more";
+    assert!(
+        plan.warnings.iter().any(|warning| warning.contains(words)),
+        "{:?}",
+        plan.warnings
     );
 }

@@ -16,7 +16,7 @@ use patchfleet_core::plan::{Attendance, Plan, Planning};
 use patchfleet_core::port::Ports;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
 use patchfleet_core::report::{Report, ReportOutcome};
-use patchfleet_core::request::{Operation, PatchRequest};
+use patchfleet_core::request::Operation;
 use patchfleet_core::text::{counted, in_log, one_line};
 use patchfleet_core::{Campaign, CampaignError, Campaigns, Planned, Retry, RetryPlan};
 use serde_json::json;
@@ -72,13 +72,13 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
             true => Attendance::Attended,
             false => Attendance::Unattended,
         },
+        carry_over: args.carry_over,
         ..Planning::default()
     };
     let campaigns = campaigns(&session.ports, &logs, simulated);
-    let planned = match (&retried, args.carry_over) {
-        (Some(state), _) => again(&campaigns, state, Retry::Failed, &planning).await,
-        (None, true) => carried_over(&campaigns, &request, &planning).await,
-        (None, false) => campaigns.plan(&request, &planning).await.map(Some),
+    let planned = match &retried {
+        Some(state) => again(&campaigns, state, Retry::Failed, &planning).await,
+        None => campaigns.plan(&request, &planning).await.map(Some),
     };
     let mut planned = match planned {
         Ok(Some(planned)) => planned,
@@ -139,20 +139,6 @@ pub(super) async fn again<'c>(
         }
         _ => Ok(None),
     }
-}
-
-/// Plans for what the last window has left, and otherwise for the whole request.
-async fn carried_over<'c>(
-    campaigns: &'c Campaigns,
-    request: &PatchRequest,
-    planning: &Planning,
-) -> Result<Option<Planned<'c>>, CampaignError> {
-    if let Some(last) = campaigns.left_by_window(request).await?
-        && let Some(planned) = again(campaigns, &last, Retry::NotRun, planning).await?
-    {
-        return Ok(Some(planned));
-    }
-    campaigns.plan(request, planning).await.map(Some)
 }
 
 /// Reports that there is nothing to do: no campaign was begun.

@@ -45,6 +45,7 @@ impl<R: Reach> Job<R> {
         let campaigns = self.campaigns(&ports, &notices);
         let planning = Planning {
             cutoff: self.cutoff.map(|after| event.cutoff(after, now)),
+            carry_over: self.carry_over,
             ..Planning::default()
         };
         let planned = campaigns.plan_of(campaign, request, &planning);

@@ -56,7 +56,7 @@ impl<R: Reach> Job<R> {
         };
         tracing::info!("going on with campaign {open}");
         let now = self.reach.clock().now();
-        let is_same = state.plan().request.digest() == request.digest();
+        let is_same = state.plan().first_request().digest() == request.digest();
         let is_wanted_again = is_same && now.duration_since(state.planned_at()) <= LONGEST_RESTART;
         let is_wanted = match event {
             Some(Event::Once(None)) => is_wanted_again,

@@ -12,6 +12,7 @@ use patchfleet_sim::world::World;
 use patchfleet_sim::{ClockMode, MemoryPorts, SimClock};
 use std::sync::{Arc, OnceLock};
 
+mod carried_over;
 mod missed;
 mod once;
 mod second_attempt;
@@ -139,6 +140,7 @@ impl Night {
             log: "my logs".into(),
             cutoff: None,
             second_attempt: false,
+            carry_over: false,
             late,
             missed: Missed::Skip,
             schedule: None,

@@ -3,6 +3,7 @@
 use super::cut;
 use super::summary::shown;
 use patchfleet_core::budget::WorstCase;
+use patchfleet_core::id::CampaignId;
 use patchfleet_core::plan::{Plan, Unit};
 use patchfleet_core::refusal::Skip;
 use patchfleet_core::text::one_line;
@@ -11,6 +12,9 @@ use serde::Serialize;
 /// What is planned.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Planned {
+    /// The campaign whose nodes these are, if the plan is for what its window has left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<CampaignId>,
     /// How many locations were considered, both those that are patched and those that are skipped.
     pub candidates: u32,
     /// How many locations are patched.
@@ -64,6 +68,7 @@ impl Planned {
         let (units, no_units) = room.fit(plan.units.iter().map(PlannedUnit::of));
         let (skipped, no_skips) = room.fit(plan.skipped.iter().map(shown));
         Self {
+            retries: plan.retries.as_ref().map(|retried| retried.campaign),
             candidates: plan.candidates,
             locations: plan.locations.len(),
             units,

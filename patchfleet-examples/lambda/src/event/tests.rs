@@ -305,12 +305,12 @@ fn the_readme_lists_the_keys_of_a_windows_payload_and_no_other() {
                 .step_by(2)
         })
         .collect();
-    assert_eq!(listed.len(), 17, "{listed:?}");
+    assert_eq!(listed.len(), 18, "{listed:?}");
     let values = |key: &str| match key {
         "Regions" => json!(["us-east-1"]),
         "ResourceGroup" => json!("WebServers"),
         "WindowExecutionId" => json!("w-1"),
-        "IncludeChildOUs" => json!(true),
+        "IncludeChildOUs" | "CarryOver" => json!(true),
         "Offline" => json!("skip"),
         "Operation" => json!("Install"),
         "RebootOption" => json!("NoReboot"),

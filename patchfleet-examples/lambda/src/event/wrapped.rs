@@ -1,13 +1,13 @@
 //! A request with the id of its event.
 
 use super::{Asked, Form, below, shown};
-use crate::cutoff;
+use crate::{carry_over, cutoff};
 use patchfleet_core::id::{EventId, EventSource};
 use patchfleet_core::problem::{Problem, ProblemCode};
 use patchfleet_core::request::PatchRequest;
 use serde_json::{Map, Value};
 
-/// Reads `{"event_id": "…", "request": {…}, "cutoff": "9h"}`; the cutoff may be left out.
+/// Reads `{"event_id": "…", "request": {…}, "cutoff": "9h", "carry_over": true}`; the last two may be left out.
 pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
     const ID: &str = "the id of one event, as a text";
     let mut problems = vec![];
@@ -42,6 +42,12 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
         problems.push(problem);
         None
     });
+    let carry_over = fields.get(carry_over::BESIDE_REQUEST).unwrap_or(&Value::Null);
+    let carry_over = carry_over::of_field(carry_over::BESIDE_REQUEST, carry_over);
+    let carry_over = carry_over.unwrap_or_else(|problem| {
+        problems.push(problem);
+        None
+    });
     let mut of_request = vec![];
     let request = match fields.get("request") {
         Some(request) => PatchRequest::from_value(request.clone())
@@ -58,9 +64,11 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
         }
     };
     for (key, value) in fields {
-        if !matches!(key.as_str(), "event_id" | "request" | "cutoff") {
-            let expected =
-                "no such field beside event_id, request and cutoff: a request's fields stand in the request";
+        if !matches!(
+            key.as_str(),
+            "event_id" | "request" | "cutoff" | carry_over::BESIDE_REQUEST
+        ) {
+            let expected = "no such field beside event_id, request, cutoff and carry_over: a request's fields stand in the request";
             problems.push(Problem::new(
                 ProblemCode::UnknownKey,
                 key,
@@ -75,6 +83,7 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
             request,
             event,
             cutoff,
+            carry_over,
             asked_at: None,
             form: Form::Wrapped,
         }),

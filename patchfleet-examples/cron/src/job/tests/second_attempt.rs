@@ -42,6 +42,7 @@ async fn ran(world: &str, second_attempt: bool) -> (u8, Vec<Option<CampaignId>>)
         log: "my logs".into(),
         cutoff: None,
         second_attempt,
+        carry_over: false,
         late: SignedDuration::from_mins(15),
         missed: Missed::Skip,
         schedule: None,

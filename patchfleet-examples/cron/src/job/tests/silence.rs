@@ -107,6 +107,7 @@ async fn a_log_that_blocks_its_thread_before_anything_is_planned_is_told_of() {
         log: "my logs".into(),
         cutoff: None,
         second_attempt: false,
+        carry_over: false,
         late: SignedDuration::from_mins(15),
         missed: Missed::Skip,
         schedule: None,

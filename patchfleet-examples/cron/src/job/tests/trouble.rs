@@ -52,6 +52,7 @@ impl Watch {
             log: "my logs".into(),
             cutoff: None,
             second_attempt: false,
+            carry_over: false,
             late: SignedDuration::from_mins(15),
             missed: Missed::Skip,
             schedule: schedule.map(|schedule| Schedule::parse(schedule, "UTC").unwrap()),

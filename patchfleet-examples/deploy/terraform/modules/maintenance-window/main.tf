@@ -17,6 +17,7 @@ locals {
   payload = jsonencode({
     WindowExecutionId            = "{{WINDOW_EXECUTION_ID}}"
     Cutoff                       = local.after
+    CarryOver                    = var.carry_over ? "true" : ""
     Regions                      = join(",", var.regions)
     ResourceGroup                = var.resource_group
     Operation                    = var.operation
@@ -56,6 +57,11 @@ resource "aws_ssm_maintenance_window" "this" {
       condition     = !var.keep_within_window || var.duration >= 7
       error_message = "keep_within_window: a command lives for more than 6 hours, so duration has to be at least 7, or keep_within_window false."
     }
+
+    precondition {
+      condition     = !var.carry_over || var.keep_within_window
+      error_message = "carry_over: a campaign that may outlive its window leaves nothing to the next one, so keep_within_window has to be true."
+    }
   }
 }
 
@@ -84,6 +90,11 @@ resource "aws_ssm_maintenance_window_task" "this" {
     precondition {
       condition     = contains(["", "Patchfleet-RunPatchBaseline"], var.document_name == null ? "" : var.document_name) || var.nodes_that_do_not_answer != "skip"
       error_message = "nodes_that_do_not_answer: a runbook of your own (document_name) cannot be told which nodes to take, so it has to be target or refuse."
+    }
+
+    precondition {
+      condition     = contains(["", "Patchfleet-RunPatchBaseline"], var.document_name == null ? "" : var.document_name) || !var.carry_over
+      error_message = "carry_over: a runbook of your own (document_name) cannot be told which nodes to take, so it has to be false."
     }
   }
 

@@ -87,6 +87,12 @@ variable "keep_within_window" {
   default     = true
 }
 
+variable "carry_over" {
+  description = "Whether a campaign begins with the nodes that the last window did not come to, and with no others. The window after that patches everything, or what this one did not come to. It needs keep_within_window."
+  type        = bool
+  default     = false
+}
+
 variable "enabled" {
   description = "Whether the window opens."
   type        = bool

@@ -15,6 +15,7 @@ locals {
     { event_id = "<aws.scheduler.schedule-arn> <aws.scheduler.scheduled-time>" },
     { request = local.whole },
     var.cutoff == null ? {} : { cutoff = var.cutoff },
+    var.carry_over ? { carry_over = true } : {},
   )
 
   # jsonencode writes angle brackets as codes. Scheduler would not know its own names by them.
@@ -55,6 +56,13 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   depends_on = [aws_iam_role_policy.starting]
+
+  lifecycle {
+    precondition {
+      condition     = !var.carry_over || var.cutoff != null
+      error_message = "carry_over: a campaign without a cutoff leaves nothing to the next one."
+    }
+  }
 }
 
 resource "aws_iam_role" "this" {

@@ -87,6 +87,12 @@ variable "cutoff" {
   }
 }
 
+variable "carry_over" {
+  description = "Whether a campaign begins with the nodes that the last one did not come to before its cutoff, and with no others. The campaign after that is one of the whole request, or of what this one did not come to. It needs a cutoff."
+  type        = bool
+  default     = false
+}
+
 variable "request" {
   description = "The request, with the fields of a request file: name, targets, patch, budget and so on. Try it with `patchfleet plan -f request.json` first."
   type        = any
