@@ -87,6 +87,8 @@ pub(super) struct Verdict {
     pub(super) detail: String,
     /// How long after the end of the run another look may say otherwise; `None` if none will.
     pub(super) may_change: Option<SignedDuration>,
+    /// Whether nothing of the command can be at work on the node.
+    pub(super) away: bool,
 }
 
 impl Verdict {
@@ -95,7 +97,13 @@ impl Verdict {
             outcome,
             detail: detail.into(),
             may_change: None,
+            away: false,
         }
+    }
+
+    /// Nothing of the command can be at work on the node.
+    fn away(self) -> Self {
+        Self { away: true, ..self }
     }
 
     fn until(self, lag: SignedDuration) -> Self {
@@ -201,10 +209,15 @@ pub(super) fn classify(evidence: &Evidence<'_>) -> Verdict {
         S::Undeliverable | S::AccessDenied | S::InvalidPlatform => match evidence.managed {
             None if evidence.proves_a_shortfall() => lost(Presence::NotListed),
             None if !evidence.selected => gone(),
-            _ => Verdict::new(
-                NodeOutcome::Unreached,
-                format!("the command could not be delivered: {}", status.as_str()),
-            ),
+            _ => {
+                let detail = format!("the command could not be delivered: {}", status.as_str());
+                let verdict = Verdict::new(NodeOutcome::Unreached, detail);
+                match status {
+                    S::Undeliverable if !evidence.begun && evidence.fresh().is_none() => verdict.away(),
+                    // What is missing there is missing the next time as well.
+                    _ => verdict,
+                }
+            }
         },
         S::Pending => not_tried(evidence, "the command ended before it was sent to it"),
         S::Terminated if !evidence.by_alarm() && !evidence.begun => not_tried(
@@ -355,6 +368,7 @@ fn unreached_before(evidence: &Evidence<'_>, what: &str) -> Verdict {
             None => what.to_owned(),
         },
     )
+    .away()
 }
 
 /// A node on which the command expired. Whoever was at work then has this status as well, and so

@@ -1,25 +1,24 @@
 //! A new campaign for the nodes of one that is over, and that it left.
 
+mod still_there;
+
 use super::{CampaignError, Campaigns, Planned};
 use crate::campaign::{State, StopReason};
 use crate::expand::expand;
-use crate::fleet::{self, Extent, Members};
 use crate::id::{CampaignId, Location, NodeId};
 use crate::outcome::{Goal, LocationOutcome, NodeOutcome, Tally};
 use crate::plan::{Followed, Plan, Planning, Retried, require_central};
-use crate::port::{Inventory, PortErrorKind, PortResult, Selection};
+use crate::port::PortErrorKind;
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
 use crate::request::{EmptyWave, PatchRequest, Selector};
 use crate::runbook;
-use crate::text::{counted, names};
+use crate::text::{by_number, counted};
 use futures_util::{StreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
+use still_there::still_there;
 
 /// How many locations are asked at once which of their nodes are still selected.
 const ASKED_AT_ONCE: usize = 64;
-
-/// How many calls at once ask one location which of its nodes Systems Manager manages.
-const CALLS_PER_LOCATION: usize = 8;
 
 /// Which nodes of a campaign are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,8 @@ pub enum Retry {
     Failed,
     /// Those alone that were not run: what a window that closed has left.
     NotRun,
-    /// Those alone that were not reached: a second attempt. No command was at work on them, and none is alive any more.
+    /// Those alone that were not reached and on which nothing of a command can be at work ([`NodeRow::away`](crate::outcome::NodeRow)): a second attempt. It
+    /// runs the version of the runbook that the campaign has pinned.
     Unreached,
 }
 
@@ -70,18 +70,38 @@ pub enum RetryPlan<'c> {
 #[derive(Debug, Default)]
 struct Wanted {
     named: BTreeSet<NodeId>,
+    /// How many were not reached and may be at work all the same, so that they get no second attempt.
+    unsure: usize,
     /// What the campaign says of its nodes.
     ended: BTreeMap<NodeId, NodeOutcome>,
     /// Nothing was begun there, and which nodes it had was not written down: all that are selected today.
     whole: bool,
 }
 
+/// What other campaigns have tried again of what one left.
+#[derive(Debug, Default)]
+struct Tried {
+    nodes: BTreeSet<NodeId>,
+    /// One of these campaigns.
+    by: Option<CampaignId>,
+}
+
+fn already_tried(campaign: CampaignId, by: CampaignId) -> CampaignError {
+    CampaignError::Refused(Refusal {
+        reasons: vec![RefusalReason {
+            code: RefusalCode::NotRetried,
+            subject: format!("campaign {campaign}"),
+            detail: format!("campaign {by} has tried again what it left: retry that one, or run the request"),
+        }],
+    })
+}
+
 impl Campaigns {
-    /// Refuses if another campaign has tried again what this one left. What that one brought to its goal would be patched
-    /// once more.
+    /// The nodes that other campaigns have tried again of what this one left. What they brought to its goal would be patched once
+    /// more.
     ///
     /// `but` is the campaign that is to begin, if its id is known already. It may have begun.
-    async fn require_not_retried(&self, but: Option<CampaignId>, of: &State) -> Result<(), CampaignError> {
+    async fn tried_by_others(&self, but: Option<CampaignId>, of: &State) -> Result<Tried, CampaignError> {
         let (store, campaign) = (self.watched_store(), of.campaign());
         let list = store.campaigns(self.now()).await?;
         let newer = list.campaigns.iter().filter(|one| {
@@ -89,23 +109,26 @@ impl Campaigns {
             let is_newer = one.planned_at >= of.planned_at() && is_other;
             is_newer && one.has_begun && one.request == of.plan().request.name
         });
+        let mut tried = Tried::default();
         for one in newer {
-            let state = store.load(one.campaign).await?;
-            let retried = state.as_ref().and_then(|state| state.plan().retries.as_ref());
-            if retried.is_some_and(|retried| retried.campaign == campaign) {
-                return Err(CampaignError::Refused(Refusal {
-                    reasons: vec![RefusalReason {
-                        code: RefusalCode::NotRetried,
-                        subject: format!("campaign {campaign}"),
-                        detail: format!(
-                            "campaign {} has tried again what it left: retry that one, or run the request",
-                            one.campaign
-                        ),
-                    }],
-                }));
+            let Some(state) = store.load(one.campaign).await? else {
+                continue;
+            };
+            let retried = state.plan().retries.as_ref();
+            if retried.is_none_or(|retried| retried.campaign != campaign) {
+                continue;
+            }
+            tried.by = Some(one.campaign);
+            if let Selector::NodeIds(nodes) = &state.plan().request.targets.selector {
+                tried.nodes.extend(nodes.iter().cloned());
             }
         }
-        Ok(())
+        // What they have damaged counts against the bounds of the first campaign, and stands in their logs alone.
+        let is_bounded = of.plan().fleet.is_some() || !of.plan().labels.is_empty();
+        match tried.by {
+            Some(by) if is_bounded => Err(already_tried(campaign, by)),
+            _ => Ok(tried),
+        }
     }
 
     /// Plans a campaign for the nodes that another one has left. Nothing is started or changed in AWS.
@@ -141,7 +164,7 @@ impl Campaigns {
     ) -> Result<RetryPlan<'_>, CampaignError> {
         let request = of.plan().first_request();
         may_be_retried(of)?;
-        self.require_not_retried(but, of).await?;
+        let tried = self.tried_by_others(but, of).await?;
         self.watched_store().admit(request, but).await?;
         let ports = self.watched();
         require_central(ports.directory.as_ref(), of.plan()).await?;
@@ -168,13 +191,17 @@ impl Campaigns {
             .buffered(ASKED_AT_ONCE)
             .collect()
             .await;
-        let (mut nodes, mut reasons) = (BTreeSet::new(), vec![]);
+        let (mut nodes, mut reasons, mut theirs) = (BTreeSet::new(), vec![], 0_usize);
         let (mut again, mut unreached) = (BTreeSet::new(), 0_u32);
         for (location, wanted, found) in answers {
             match found {
                 Ok(found) => {
                     told.extend(found.told(&location, &wanted));
                     for node in found.managed {
+                        if tried.nodes.contains(&node) {
+                            theirs += 1;
+                            continue;
+                        }
                         let outcome = wanted.ended.get(&node).copied();
                         if of.is_counted(&node, outcome) {
                             again.insert(node.clone());
@@ -196,6 +223,16 @@ impl Campaigns {
             return Err(CampaignError::Refused(Refusal { reasons }));
         }
         let skipped = skipped_by(of);
+        if let Some(by) = tried.by.filter(|_| theirs > 0) {
+            if nodes.is_empty() {
+                return Err(already_tried(of.campaign(), by));
+            }
+            told.push(format!(
+                "{} not retried, as campaign {by} has tried {} again",
+                counted(theirs, "node"),
+                by_number(theirs, "it", "them")
+            ));
+        }
         if nodes.is_empty() {
             return match skipped.is_empty() {
                 true => Ok(RetryPlan::Nothing { told }),
@@ -211,11 +248,15 @@ impl Campaigns {
         let retried = Retried {
             campaign: of.campaign(),
             request: Box::new(request.clone()),
-            bounds: of.bounds_left(again, unreached),
+            bounds: of.bounds_left(again, unreached.saturating_sub(offline_before(of))),
         };
         let by_driver = Followed::ByDriver;
-        let mut plan = Plan::made(&ports, &named, planning, by_driver, Some(&retried)).await?;
+        let planning = self.with_pace(request, planning).await;
+        let mut plan = Plan::made(&ports, &named, &planning, by_driver, Some(&retried)).await?;
         plan.warnings.extend(told);
+        if which == Retry::Unreached {
+            plan.keep_pin_of(of.plan());
+        }
         Ok(RetryPlan::Planned(Planned::new(self, plan)))
     }
 
@@ -233,9 +274,14 @@ impl Campaigns {
                 rows => rows?,
             };
             let taken = rows.iter().filter(|row| which.takes(row.outcome, goal));
-            let named: BTreeSet<NodeId> = taken.map(|row| row.node.clone()).collect();
+            let (named, unsure): (Vec<_>, Vec<_>) =
+                taken.partition(|row| which != Retry::Unreached || row.away);
+            let (named, unsure): (BTreeSet<NodeId>, usize) = (
+                named.into_iter().map(|row| row.node.clone()).collect(),
+                unsure.len(),
+            );
             let ended = rows.into_iter().map(|row| (row.node, row.outcome)).collect();
-            let known = u32::try_from(named.len()).unwrap_or(u32::MAX);
+            let known = u32::try_from(named.len().saturating_add(unsure)).unwrap_or(u32::MAX);
             let unnamed = at.count(which, goal).saturating_sub(known);
             let is_whole = at.is_unbegun && which != Retry::Unreached;
             let whole = is_whole && (unnamed > 0 || at.nodes.total() == 0);
@@ -260,7 +306,15 @@ impl Campaigns {
                     ),
                 });
             }
-            all.insert(location, Wanted { named, ended, whole });
+            all.insert(
+                location,
+                Wanted {
+                    named,
+                    unsure,
+                    ended,
+                    whole,
+                },
+            );
         }
         match reasons.is_empty() {
             true => Ok(all),
@@ -333,6 +387,12 @@ pub(super) fn left(of: &State) -> BTreeMap<Location, Left> {
     all
 }
 
+/// How many of the nodes that were not reached did not answer when the campaign was planned. They count against no bound.
+fn offline_before(of: &State) -> u32 {
+    let settled = of.locations().filter_map(|(_, _, at)| at.settled.as_ref());
+    settled.fold(0, |sum, settled| sum.saturating_add(settled.offline_before))
+}
+
 fn may_be_retried(of: &State) -> Result<(), CampaignError> {
     let campaign: CampaignId = of.campaign();
     let refused = |code, detail: String| {
@@ -398,87 +458,4 @@ fn naming(request: &PatchRequest, nodes: BTreeSet<NodeId>, of: &State) -> PatchR
         }
     }
     named
-}
-
-/// What is found today of the nodes that are wanted in a location.
-#[derive(Debug)]
-struct Found {
-    selected: BTreeSet<NodeId>,
-    managed: BTreeSet<NodeId>,
-}
-
-impl Found {
-    /// Which of them are not tried again, and why.
-    fn told(&self, location: &Location, wanted: &Wanted) -> Vec<String> {
-        let unselected: Vec<&NodeId> = wanted.named.difference(&self.selected).collect();
-        let unmanaged: Vec<&NodeId> = self.selected.difference(&self.managed).collect();
-        let line = |nodes: Vec<&NodeId>, why: &str| {
-            let n = nodes.len();
-            (n > 0).then(|| {
-                format!(
-                    "{location}: {} not retried, {why}: {}",
-                    counted(n, "node"),
-                    names(nodes)
-                )
-            })
-        };
-        let told = [
-            line(unselected, "as the request does not select it any more"),
-            line(unmanaged, "as it is not registered with Systems Manager"),
-        ];
-        told.into_iter().flatten().collect()
-    }
-}
-
-/// Which of the wanted nodes the request still selects, and which of these Systems Manager manages. An error is in words.
-async fn still_there(
-    inventory: &dyn Inventory,
-    location: &Location,
-    selector: &Selector,
-    wanted: &Wanted,
-) -> Result<Found, String> {
-    let selection = match selector {
-        Selector::ResourceGroup(group) => Some(Selection::Group(group.clone())),
-        Selector::Tags(tags) => Some(Selection::Tags(tags.clone())),
-        Selector::AllManaged | Selector::NodeIds(_) => None,
-    };
-    let words = |error: crate::port::PortError| error.reason().to_string();
-    let all = match selection {
-        Some(selection) => match fleet::members(inventory, location, &selection, Extent::All)
-            .await
-            .map_err(words)?
-        {
-            Members::Found(members) => members,
-            // Nothing is selected there any more.
-            Members::GroupMissing => BTreeSet::new(),
-            Members::Partial(errors) => return Err(fleet::in_words(&errors)),
-        },
-        None => managed(inventory, location, wanted).await.map_err(words)?,
-    };
-    let is_selected = |node: &NodeId| match selector {
-        Selector::NodeIds(ids) => ids.contains(node),
-        _ => true,
-    };
-    let selected: BTreeSet<NodeId> = all
-        .into_iter()
-        .filter(|node| (wanted.whole || wanted.named.contains(node)) && is_selected(node))
-        .collect();
-    let managed = fleet::managed_of(inventory, location, &selected, CALLS_PER_LOCATION)
-        .await
-        .map_err(words)?;
-    let managed = managed.into_keys().collect();
-    Ok(Found { selected, managed })
-}
-
-/// The managed nodes of a location among those that are wanted.
-async fn managed(
-    inventory: &dyn Inventory,
-    location: &Location,
-    wanted: &Wanted,
-) -> PortResult<BTreeSet<NodeId>> {
-    let found = match wanted.whole {
-        true => fleet::managed(inventory, location).await?,
-        false => fleet::managed_of(inventory, location, &wanted.named, CALLS_PER_LOCATION).await?,
-    };
-    Ok(found.into_keys().collect())
 }

@@ -129,6 +129,12 @@ impl CampaignId {
         ))
     }
 
+    /// The campaign of the second attempt at what this one did not reach.
+    #[must_use]
+    pub fn of_second_attempt(self) -> Self {
+        Self(Uuid::new_v5(&self.0, b"second attempt"))
+    }
+
     /// The client token of a unit's start.
     #[must_use]
     pub fn client_token(&self, unit: UnitId, attempt: u32) -> ClientToken {

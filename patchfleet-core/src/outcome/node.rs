@@ -147,6 +147,10 @@ pub struct NodeRow {
     /// false where the plan does not name its nodes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub joined: bool,
+    /// Whether nothing of a command can be at work on a node that was not reached: it was sent none, it could not be delivered, or
+    /// the node's agent was silent from before the command until after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub away: bool,
     /// Why, in words. Empty if the outcome says it all.
     pub detail: String,
     /// Patches installed, by its patch state. `None` if it has no fresh one.

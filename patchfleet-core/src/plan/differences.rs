@@ -90,8 +90,11 @@ impl Plan {
             mine.digest.clone_from(&theirs.digest);
             mine.parameters.clone_from(&theirs.parameters);
         }
-        for (mine, theirs) in self.units.iter_mut().zip(&saved.units) {
-            mine.start.document_version = theirs.start.document_version;
+        // Every start of a plan runs the same version.
+        if let Some(theirs) = saved.units.first() {
+            for mine in &mut self.units {
+                mine.start.document_version = theirs.start.document_version;
+            }
         }
     }
 

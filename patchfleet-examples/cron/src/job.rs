@@ -183,11 +183,11 @@ impl<R: Reach> Job<R> {
                 return Ok(Done::Ended(finished.report));
             }
             let wanted = match named {
-                Some(named) => finished.report.campaign_id == named,
+                Some(named) => [named, named.of_second_attempt()].contains(&finished.report.campaign_id),
                 None => finished.is_wanted_again,
             };
             if wanted {
-                return Ok(Done::Ended(finished.report));
+                return self.with_other(finished.report).await;
             }
             tracing::warn!(
                 "campaign {} was left open; it was finished first, and ended so:\n{}",
@@ -216,13 +216,8 @@ impl<R: Reach> Job<R> {
             Event::Slot { .. } => Some(self.late),
             Event::Once(_) => None,
         };
-        let first = self.to_its_end(campaign, longest_gap).await?;
-        if !self.second_attempt || !first.left_unreached() || *self.stop.borrow() {
-            return Ok(Done::Ended(first));
-        }
-        tracing::info!("{}", self.told(&first.to_text()));
-        let second = self.try_again(&first, longest_gap).await?;
-        Ok(Done::Twice(first, second))
+        let report = self.to_its_end(campaign, longest_gap).await?;
+        self.with_second(report, longest_gap).await
     }
 
     /// The same words. Each command that they tell to type now names this log.

@@ -547,3 +547,57 @@ async fn where_none_of_what_a_window_left_can_be_tried_the_whole_request_is_plan
         plan.warnings
     );
 }
+
+#[tokio::test]
+async fn after_a_second_attempt_a_retry_takes_what_that_one_left_alone() {
+    let text = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111"]
+        regions = ["us-east-1"]
+        nodes = [{ count = 1 }, { count = 1, patch = { fails_first = 1 } }, { count = 1, reachability = "offline" }]
+        [[changes]]
+        at = "8h"
+        change = { gain_agent = { group = "WebServers" } }
+    "#;
+    let (clock, store) = (
+        SimClock::new(World::parse(text).unwrap(), ClockMode::Jump),
+        Store::in_memory(),
+    );
+    let request = request(
+        r#"
+        name = "weekly"
+        patch = { operation = "Install", delivery_timeout = "30m" }
+        targets = { resource_group = "WebServers", regions = ["us-east-1"] }
+        budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
+        "#,
+    )
+    .unwrap();
+    let campaigns = process(&clock, &store, 1);
+    let first = campaigns.run(campaign(1), &request, &planning()).await.unwrap();
+    assert!(first.left_unreached());
+
+    let second = retry(&clock, &store, campaign(1), Retry::Unreached, 2)
+        .await
+        .unwrap();
+    assert_eq!(
+        (second.exit_code(), second.totals.nodes.count(NodeOutcome::Done)),
+        (0, 1)
+    );
+    assert_eq!(first.exit_code_with(&second), 4, "one has failed");
+
+    let third = retry(&clock, &store, campaign(1), Retry::Failed, 3)
+        .await
+        .unwrap();
+    assert_eq!((third.exit_code(), third.totals.nodes.total()), (0, 1));
+    let mut sent: Vec<u32> = commands(&clock).into_values().collect();
+    sent.sort_unstable();
+    assert_eq!(sent, [1, 2, 2], "the node that was well is left alone");
+
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let again = campaigns.plan_retry(&state, Retry::Failed, &planning()).await;
+    assert_eq!(refused(&again.unwrap_err()), RefusalCode::NotRetried);
+}

@@ -35,6 +35,7 @@ impl Found {
                 node: node.clone(),
                 outcome,
                 joined: false,
+                away: false,
                 detail: detail.to_owned(),
                 installed: None,
                 missing: None,

@@ -167,10 +167,11 @@ impl Job<'_> {
                         state: states.get(node),
                     }
                 });
-            let Some((mut verdict, evidence)) = by_command
+            let verdicts: Vec<_> = by_command
                 .map(|evidence| (classify(&evidence), evidence))
-                .reduce(worse)
-            else {
+                .collect();
+            let away = verdicts.iter().all(|(verdict, _)| verdict.away);
+            let Some((mut verdict, evidence)) = verdicts.into_iter().reduce(worse) else {
                 continue; // no command, no result
             };
             if let Some(words) = unsure {
@@ -183,6 +184,7 @@ impl Job<'_> {
                 node: node.clone(),
                 outcome: verdict.outcome,
                 joined: false,
+                away: away && verdict.outcome == NodeOutcome::Unreached,
                 detail: verdict.detail,
                 installed: fresh
                     .map(|state| state.installed)

@@ -213,6 +213,7 @@ pub(super) fn row_without_result(
         node: node.clone(),
         outcome,
         joined: false,
+        away: outcome == NodeOutcome::Unreached,
         detail,
         installed: None,
         missing: None,

@@ -110,7 +110,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         campaigns: &campaigns,
         logs: &logs,
         world,
-        planning,
+        // Nobody sits there by then.
+        planning: Planning {
+            attendance: Attendance::Unattended,
+            ..planning
+        },
         log: &args.log,
         output: args.output.output,
         interrupts: &interrupts,
@@ -157,12 +161,17 @@ fn nothing(output: Output) -> Result<ExitCode, Failure> {
 
 /// Begins a campaign. If its organisation is simulated, a note that says so is written first. A process that dies in
 /// between then leaves no campaign that looks like a real one.
-pub(super) async fn begin(
+async fn begin(planned: Planned<'_>, logs: &Logs, world: Option<&str>) -> Result<Campaign, Failure> {
+    begin_as(CampaignId::from_uuid(Uuid::new_v4()), planned, logs, world).await
+}
+
+/// The same, for a campaign that has its id already.
+pub(super) async fn begin_as(
+    campaign: CampaignId,
     planned: Planned<'_>,
     logs: &Logs,
     world: Option<&str>,
 ) -> Result<Campaign, Failure> {
-    let campaign = CampaignId::from_uuid(Uuid::new_v4());
     if let Some(world) = world {
         logs.note_world(campaign, world)?;
     }

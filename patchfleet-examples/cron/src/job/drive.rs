@@ -60,7 +60,9 @@ impl<R: Reach> Job<R> {
         let is_wanted_again = is_same && now.duration_since(state.planned_at()) <= LONGEST_RESTART;
         let is_wanted = match event {
             Some(Event::Once(None)) => is_wanted_again,
-            Some(event @ Event::Once(Some(_))) => event.campaign(request) == Some(open),
+            Some(event @ Event::Once(Some(_))) => event
+                .campaign(request)
+                .is_some_and(|named| [named, named.of_second_attempt()].contains(&open)),
             Some(Event::Slot { .. }) | None => false,
         };
         let longest_gap = (!is_wanted).then_some(self.late);

@@ -166,6 +166,7 @@ pub(super) fn row(node: &str, outcome: NodeOutcome, detail: &str) -> Result<Node
         node: node.parse().map_err(|error| format!("{error}"))?,
         outcome,
         joined: false,
+        away: false,
         detail: detail.to_owned(),
         installed: Some(3),
         missing: None,

@@ -147,6 +147,7 @@ fn rows(outcomes: &[(&str, NodeOutcome)]) -> Vec<NodeRow> {
         node: node.parse().unwrap(),
         outcome,
         joined: false,
+        away: false,
         detail: String::new(),
         installed: Some(1),
         missing: None,

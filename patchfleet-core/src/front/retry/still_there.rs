@@ -1,0 +1,101 @@
+//! Which of the nodes that are tried again are there today.
+
+use super::Wanted;
+use crate::fleet::{self, Extent, Members};
+use crate::id::{Location, NodeId};
+use crate::port::{Inventory, PortError, PortResult, Selection};
+use crate::request::Selector;
+use crate::text::{counted, names};
+use std::collections::BTreeSet;
+
+/// How many calls at once ask one location which of its nodes Systems Manager manages.
+const CALLS_PER_LOCATION: usize = 8;
+
+/// What is found today of the nodes that are wanted in a location.
+#[derive(Debug)]
+pub(super) struct Found {
+    selected: BTreeSet<NodeId>,
+    pub(super) managed: BTreeSet<NodeId>,
+}
+
+impl Found {
+    /// Which of them are not tried again, and why.
+    pub(super) fn told(&self, location: &Location, wanted: &Wanted) -> Vec<String> {
+        let unselected: Vec<&NodeId> = wanted.named.difference(&self.selected).collect();
+        let unmanaged: Vec<&NodeId> = self.selected.difference(&self.managed).collect();
+        let line = |nodes: Vec<&NodeId>, why: &str| {
+            let n = nodes.len();
+            (n > 0).then(|| {
+                format!(
+                    "{location}: {} not retried, {why}: {}",
+                    counted(n, "node"),
+                    names(nodes)
+                )
+            })
+        };
+        let told = [
+            line(unselected, "as the request does not select it any more"),
+            line(unmanaged, "as it is not registered with Systems Manager"),
+        ];
+        let unsure = (wanted.unsure > 0).then(|| {
+            format!(
+                "{location}: {} not tried again, as what was begun there may run on",
+                counted(wanted.unsure, "node that was not reached")
+            )
+        });
+        told.into_iter().flatten().chain(unsure).collect()
+    }
+}
+
+/// Which of the wanted nodes the request still selects, and which of these Systems Manager manages. An error is in words.
+pub(super) async fn still_there(
+    inventory: &dyn Inventory,
+    location: &Location,
+    selector: &Selector,
+    wanted: &Wanted,
+) -> Result<Found, String> {
+    let selection = match selector {
+        Selector::ResourceGroup(group) => Some(Selection::Group(group.clone())),
+        Selector::Tags(tags) => Some(Selection::Tags(tags.clone())),
+        Selector::AllManaged | Selector::NodeIds(_) => None,
+    };
+    let words = |error: PortError| error.reason().to_string();
+    let all = match selection {
+        Some(selection) => match fleet::members(inventory, location, &selection, Extent::All)
+            .await
+            .map_err(words)?
+        {
+            Members::Found(members) => members,
+            // Nothing is selected there any more.
+            Members::GroupMissing => BTreeSet::new(),
+            Members::Partial(errors) => return Err(fleet::in_words(&errors)),
+        },
+        None => managed(inventory, location, wanted).await.map_err(words)?,
+    };
+    let is_selected = |node: &NodeId| match selector {
+        Selector::NodeIds(ids) => ids.contains(node),
+        _ => true,
+    };
+    let selected: BTreeSet<NodeId> = all
+        .into_iter()
+        .filter(|node| (wanted.whole || wanted.named.contains(node)) && is_selected(node))
+        .collect();
+    let managed = fleet::managed_of(inventory, location, &selected, CALLS_PER_LOCATION)
+        .await
+        .map_err(words)?;
+    let managed = managed.into_keys().collect();
+    Ok(Found { selected, managed })
+}
+
+/// The managed nodes of a location among those that are wanted.
+async fn managed(
+    inventory: &dyn Inventory,
+    location: &Location,
+    wanted: &Wanted,
+) -> PortResult<BTreeSet<NodeId>> {
+    let found = match wanted.whole {
+        true => fleet::managed(inventory, location).await?,
+        false => fleet::managed_of(inventory, location, &wanted.named, CALLS_PER_LOCATION).await?,
+    };
+    Ok(found.into_keys().collect())
+}
