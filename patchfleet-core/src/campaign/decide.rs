@@ -223,6 +223,10 @@ impl Agenda<'_> {
         if self.asks(calendars, alarm) {
             return;
         }
+        // It may go off and be quiet again while something else holds what is to be begun, as in a soak.
+        if !alarm && self.state.may_begin_more() && self.asks(false, true) {
+            self.wake(later(self.now, SignedDuration::from_mins(1)));
+        }
         if (admitted.divide.is_some() || admitted.begin.is_some()) && self.looks_for_lost_starts() {
             return;
         }

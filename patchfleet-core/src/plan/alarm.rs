@@ -52,8 +52,15 @@ pub(super) async fn asked(
             )));
         }
     };
-    if view.state != AlarmState::Alarm {
-        return Ok(None);
+    match view.state {
+        AlarmState::Alarm => {}
+        AlarmState::InsufficientData => {
+            return Ok(Some(format!(
+                "the CloudWatch alarm {name} has too little data for a state, and goes off only once it has enough: see that it watches \
+                 the right metric"
+            )));
+        }
+        AlarmState::Ok => return Ok(None),
     }
     let said = in_alarm_in_words(name, &shown_reason(&view.reason), view.since);
     match is_followed {
@@ -120,7 +127,7 @@ mod tests {
     fn the_plan_says_what_the_alarm_says() {
         assert_eq!(said(|| in_state(AlarmState::Ok), true), "nothing");
         // Systems Manager as well takes it for no reason to stop.
-        assert_eq!(said(|| in_state(AlarmState::InsufficientData), false), "nothing");
+        insta::assert_snapshot!(said(|| in_state(AlarmState::InsufficientData), false), @"warns: the CloudWatch alarm web errors has too little data for a state, and goes off only once it has enough: see that it watches the right metric");
         insta::assert_snapshot!(said(|| in_state(AlarmState::Alarm), true), @r"warns: the CloudWatch alarm web errors is in the state ALARM since 2026-03-01T22:00:00Z (Threshold Crossed: 1 datapoint\u{1b}[2J). As long as it is, a run of this plan ends at once and begins nothing");
         insta::assert_snapshot!(said(|| in_state(AlarmState::Alarm), false), @r"refuses: refused: [alarm] breaker.alarm: the CloudWatch alarm web errors is in the state ALARM since 2026-03-01T22:00:00Z (Threshold Crossed: 1 datapoint\u{1b}[2J), and nothing begins as long as it is");
         insta::assert_snapshot!(said(|| Ok(None), true), @r"refuses: refused: [alarm] breaker.alarm: there is no CloudWatch alarm web errors in the central account and Region, and an alarm that does not exist never goes off. Name a metric or composite alarm that is there, or leave it out");

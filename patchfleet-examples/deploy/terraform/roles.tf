@@ -30,6 +30,16 @@ resource "aws_iam_role_policy" "campaigns" {
         Action   = "account:ListRegions"
         Resource = "*"
       },
+      # Where a request names a CloudWatch alarm or change calendars.
+      {
+        Sid    = "WhatMayKeepACampaignWaiting"
+        Effect = "Allow"
+        Action = [
+          "cloudwatch:DescribeAlarms",
+          "ssm:GetCalendarState",
+        ]
+        Resource = "*"
+      },
       {
         Sid    = "ReadTheOrganization"
         Effect = "Allow"

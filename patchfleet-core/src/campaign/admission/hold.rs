@@ -35,6 +35,20 @@ impl Hold {
     }
 }
 
+impl Hold {
+    /// Whether it waits because AWS does not say what has to be known first.
+    pub(in crate::campaign) fn is_unknown(&self) -> bool {
+        matches!(
+            self.reason,
+            HoldReason::Calendars {
+                said: CalendarsSaid::Unknown { .. }
+            } | HoldReason::Alarm {
+                said: AlarmSaid::Unknown { .. }
+            }
+        )
+    }
+}
+
 /// What a unit waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "waits_for", rename_all = "snake_case")]

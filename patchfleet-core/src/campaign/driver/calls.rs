@@ -33,7 +33,7 @@ use std::task::Poll;
 /// What came of a call.
 pub(super) enum Answer {
     Calendars(PortResult<CalendarsView>),
-    Alarm(PortResult<Option<AlarmView>>),
+    Alarm(Timestamp, PortResult<Option<AlarmView>>),
     Compared(UnitId, Result<Option<Changed>, NotCompared>),
     /// The unit, which attempt, when it was looked for before if it had to be, and what came of it.
     Sent(UnitId, u32, Timestamp, PortResult<ExecutionId>),

@@ -205,7 +205,7 @@ impl<'d> Drive<'d> {
             self.is_between_waves = between.is_some();
             if let Some(hold) = between {
                 self.driver.notices.between_waves(&hold.reason.to_string());
-                self.watch_over().await?;
+                self.watch_over(hold.is_unknown()).await?;
             }
             return Ok(next.map_or(Turn::Acted, Turn::Wait));
         }

@@ -41,9 +41,10 @@ impl Drive<'_> {
     }
 
     /// Says that a driver follows the campaign while nothing of it runs and the next wave waits. Where nobody did for too
-    /// long, it says that.
-    pub(super) async fn watch_over(&mut self) -> Result<(), DriveError> {
+    /// long, it says that. A driver whom AWS does not tell what it asks counts as none: once it is told, the time may be past.
+    pub(super) async fn watch_over(&mut self, is_unknown: bool) -> Result<(), DriveError> {
         match self.undriven_since() {
+            None if is_unknown => Ok(()),
             None => self.give_sign_of_life().await,
             Some(since) => {
                 // On conflict somebody else drives it, and this is decided again.

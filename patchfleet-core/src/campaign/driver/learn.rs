@@ -38,7 +38,7 @@ impl Drive<'_> {
         let now = self.now();
         match answer {
             Answer::Calendars(said) => facts.push(self.learn_calendars(said)),
-            Answer::Alarm(said) => facts.extend(self.learn_alarm(said)),
+            Answer::Alarm(asked_at, said) => facts.extend(self.learn_alarm(asked_at, said)),
             Answer::Compared(unit, compared) => {
                 self.memory.unit_tasks.end(&UnitTask::Start(unit));
                 facts.extend(self.learn_compared(unit, compared)?);

@@ -74,8 +74,15 @@ pub(super) fn told_of(answer: &Answer) -> Told {
             let came = said.as_ref().err().map(|error| failed(Task::Calendars, error));
             (Call::Calendars, of(came))
         }
-        Answer::Alarm(said) => {
-            let came = said.as_ref().err().map(|error| failed(Task::Alarm, error));
+        Answer::Alarm(_, said) => {
+            let came = match said {
+                Ok(Some(_)) => None,
+                Ok(None) => {
+                    let gone = "there is no such alarm any more".to_owned();
+                    Some(Came::Failed(Task::Alarm, PortErrorKind::NotFound, gone))
+                }
+                Err(error) => Some(failed(Task::Alarm, error)),
+            };
             (Call::Alarm, of(came))
         }
         Answer::Compared(unit, compared) => {

@@ -5,7 +5,8 @@ use super::admission::after;
 use super::world::*;
 use crate::campaign::admission::admit;
 use crate::campaign::{
-    AlarmSaid, BreakerStop, CalendarsSaid, DriveError, Event, Progress, Rule, State, StopReason,
+    AlarmSaid, BreakerStop, CalendarsSaid, DriveError, Driver, Event, Progress, Rule, SHORTEST_GAP, State,
+    StopReason,
 };
 use crate::id::AlarmName;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
@@ -223,6 +224,11 @@ fn the_alarm_and_a_change_calendar_are_asked_side_by_side() {
     world.aws.calendars_closed.lock().unwrap().push((begins, opens));
     assert_eq!(world.run().finished().unwrap().0, FinishedOutcome::Succeeded);
     assert!(begun(&world).iter().all(|at| *at >= opens), "{:?}", begun(&world));
+    let asked = world.aws.alarm_asked.lock().unwrap().clone();
+    for at in begun(&world) {
+        let is_fresh = |asked: &&Timestamp| **asked <= at && at.duration_since(**asked) <= MINUTE;
+        assert!(asked.iter().any(|asked| is_fresh(&asked)), "{at}, {asked:?}");
+    }
     let closed = |event: &Event| {
         matches!(
             event,
@@ -232,4 +238,63 @@ fn the_alarm_and_a_change_calendar_are_asked_side_by_side() {
         )
     };
     assert!(world.events().iter().any(closed));
+}
+
+#[test]
+fn an_alarm_that_goes_off_and_is_quiet_again_in_a_soak_lets_no_other_wave_begin() {
+    let mut world = world(2);
+    super::waves::put_in_waves(&mut world, &[1, 2]);
+    world.plan.request.waves = super::waves::named(serde_json::json!([
+        {"name": "canary", "locations": 1, "soak": "2h"},
+    ]));
+    let begins = world.clock.now();
+    goes_off(&world, begins + MINUTE * 30, begins + MINUTE * 45);
+    let state = world.run();
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert_eq!(begun(&world).len(), 1);
+    let asked = world.aws.alarm_asked.lock().unwrap().len();
+    assert!(
+        (30..=40).contains(&asked),
+        "once a minute until it went off: {asked}"
+    );
+}
+
+#[test]
+fn an_alarm_that_is_gone_is_told_of() {
+    let world = world(1);
+    let until = world.clock.now() + MINUTE * 10;
+    *world.aws.alarm_fails.lock().unwrap() = Some((None, until));
+    let (notices, lines) = super::trouble::told_to(&world);
+    let driver = Driver {
+        notices,
+        ..world.driver(1)
+    };
+    finish(async {
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        driver.run(world.campaign()).await.unwrap()
+    });
+    let told = format!("{:?}", lines.lock().unwrap());
+    assert!(told.contains("there is no such alarm any more"), "{told}");
+}
+
+#[test]
+fn who_is_not_told_for_a_weekend_what_state_the_alarm_is_in_begins_nothing_on_monday() {
+    let world = world(2);
+    let until = world.clock.now() + MINUTE * 60 * 60;
+    *world.aws.alarm_fails.lock().unwrap() = Some((Some(PortErrorKind::Denied), until));
+    let state = finish(async {
+        let driver = world.driver(1);
+        driver.begin(world.campaign(), &world.plan).await.unwrap();
+        driver
+            .run_unless_left(world.campaign(), SHORTEST_GAP)
+            .await
+            .unwrap()
+    });
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);
+    assert!(begun(&world).is_empty());
+    assert!(
+        matches!(state.left_out_because(), Some(StopReason::Unattended { .. })),
+        "{:?}",
+        state.left_out_because()
+    );
 }

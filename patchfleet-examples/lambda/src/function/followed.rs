@@ -8,7 +8,7 @@ use crate::event::Asked;
 use crate::failure::{Failure, FailureKind};
 use jiff::{SignedDuration, SpanRound, Timestamp, Unit};
 use patchfleet_aws::S3Uri;
-use patchfleet_core::campaign::{Notices, Progress, State, Store};
+use patchfleet_core::campaign::{HoldReason, Notices, Progress, State, Store};
 use patchfleet_core::id::{CampaignId, WriterId};
 use patchfleet_core::request::Access;
 use patchfleet_core::text::one_line;
@@ -210,6 +210,7 @@ impl Logged<'_> {
                     && after.so_far() == state.so_far()
                 {
                     self.refuse_trouble(begun.id(), troubles)?;
+                    self.refuse_unknown_alarm(after, clock.now())?;
                 }
                 Ok(Standing::after(&progress, clock.now()))
             }
@@ -220,17 +221,32 @@ impl Logged<'_> {
         }
     }
 
+    /// Fails if nobody knows what state the alarm is in. It is asked as long as it takes, and nobody watches a function that waits.
+    fn refuse_unknown_alarm(&self, state: &State, now: Timestamp) -> Result<(), Failure> {
+        let holds = state.holds(now);
+        let unknown = holds
+            .iter()
+            .find(|hold| matches!(hold.reason, HoldReason::Alarm { .. }));
+        unknown.map_or(Ok(()), |hold| {
+            Err(self.no_further(state.campaign(), &hold.reason.to_string()))
+        })
+    }
+
     /// Fails if something does not work.
     fn refuse_trouble(&self, campaign: CampaignId, troubles: &Troubles) -> Result<(), Failure> {
         let Some(words) = troubles.words() else {
             return Ok(());
         };
+        Err(self.no_further(campaign, &words))
+    }
+
+    fn no_further(&self, campaign: CampaignId, why: &str) -> Failure {
         let words = format!(
-            "campaign {campaign} came no further in this call: {words}. It stays open in {}, and goes on where it is when \
+            "campaign {campaign} came no further in this call: {why}. It stays open in {}, and goes on where it is when \
              it is driven again",
             self.log
         );
-        Err(Failure::said(FailureKind::Failed, &words))
+        Failure::said(FailureKind::Failed, &words)
     }
 
     /// Reads the results again that could not be read, and gives the report.
