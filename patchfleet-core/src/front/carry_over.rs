@@ -5,6 +5,7 @@ use super::{CampaignError, Campaigns, Retry, RetryPlan};
 use crate::campaign::{AT_CUTOFF, State, StopReason};
 use crate::id::CampaignId;
 use crate::plan::Planning;
+use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::PatchRequest;
 
 impl Campaigns {
@@ -26,10 +27,11 @@ impl Campaigns {
         let state = store.load(last.campaign).await?;
         Ok(state.filter(|state| {
             let by_window = match state.left_out_because() {
-                None | Some(StopReason::Cutoff { .. } | StopReason::PastCutoff { .. }) => true,
+                Some(StopReason::Cutoff { .. } | StopReason::PastCutoff { .. }) => true,
                 // What ran still when the window closed was cancelled.
                 Some(StopReason::Asked(asked)) => asked.by == AT_CUTOFF,
-                Some(_) => false,
+                // Nothing was left out: what was not run had another reason.
+                None | Some(_) => false,
             };
             let has_cutoff = state
                 .plan()
@@ -59,7 +61,27 @@ impl Campaigns {
         let Some(last) = self.left_by_window(request).await? else {
             return Ok(None);
         };
-        let planned = self.plan_retry_but(but, &last, Retry::NotRun, planning).await?;
-        Ok(Some(planned))
+        match self.plan_retry_but(but, &last, Retry::NotRun, planning).await {
+            Ok(planned) => Ok(Some(planned)),
+            // Nothing changes that by itself, and each later window would be refused as well.
+            Err(CampaignError::Refused(refusal)) if refusal.reasons.iter().all(is_of_retry) => {
+                let told = refusal.reasons.iter().map(|reason| {
+                    format!(
+                        "what the last window has left is not carried over by itself, and the whole request is run: {}: {}",
+                        reason.subject, reason.detail
+                    )
+                });
+                Ok(Some(RetryPlan::Nothing { told: told.collect() }))
+            }
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// Whether this is a reason against a retry, and none against a run of the whole request.
+fn is_of_retry(reason: &RefusalReason) -> bool {
+    matches!(
+        reason.code,
+        RefusalCode::NotRetried | RefusalCode::Unsupported | RefusalCode::CensusUnknown
+    )
 }

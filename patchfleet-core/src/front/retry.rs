@@ -3,7 +3,7 @@
 mod still_there;
 
 use super::{CampaignError, Campaigns, Planned};
-use crate::campaign::{State, StopReason};
+use crate::campaign::{AT_CUTOFF, State, StopReason};
 use crate::expand::expand;
 use crate::id::{CampaignId, Location, NodeId};
 use crate::outcome::{Goal, LocationOutcome, NodeOutcome, Tally};
@@ -28,7 +28,8 @@ pub enum Retry {
     /// reboot, if the request lets them reboot. What is `missing` patches, `unmanaged` or gone is left to a new run. A node on which
     /// a command may still be at work (`running_at_expiry`) is sent no second one.
     Failed,
-    /// Those alone that were not run: what a window that closed has left.
+    /// Those alone that were not run because a window closed: where nothing was begun, or what ran was cancelled at the cutoff and
+    /// nothing had failed.
     NotRun,
     /// Those alone that were not reached and on which nothing of a command can be at work ([`NodeRow::away`](crate::outcome::NodeRow)): a second attempt. It
     /// runs the version of the runbook that the campaign has pinned.
@@ -253,6 +254,7 @@ impl Campaigns {
         let by_driver = Followed::ByDriver;
         let planning = self.with_pace(request, planning).await;
         let mut plan = Plan::made(&ports, &named, &planning, by_driver, Some(&retried)).await?;
+        require_same_waves(of.plan(), &plan)?;
         plan.warnings.extend(told);
         if which == Retry::Unreached {
             plan.keep_pin_of(of.plan());
@@ -331,6 +333,8 @@ pub(super) struct Left {
     is_unbegun: bool,
     /// Whether a part of it did not end well, and not even the number of its nodes is known.
     is_blind: bool,
+    /// Whether what was not run there is left because the window closed.
+    is_of_window: bool,
 }
 
 impl Left {
@@ -349,13 +353,15 @@ impl Left {
             Retry::NotRun => self.is_unbegun,
             Retry::Unreached => false,
         };
-        (self.is_blind && is_taken) || self.count(which, goal) > 0
+        let matters = which != Retry::NotRun || self.is_of_window;
+        matters && ((self.is_blind && is_taken) || self.count(which, goal) > 0)
     }
 }
 
 /// What a campaign has left, by location. Several units may each have a part of one.
 pub(super) fn left(of: &State) -> BTreeMap<Location, Left> {
     let mut all: BTreeMap<Location, Left> = BTreeMap::new();
+    let is_cancelled = of.stop_asked().is_some_and(|asked| asked.by == AT_CUTOFF);
     for (_, location, at) in of.locations() {
         let Some(settled) = &at.settled else { continue };
         let is_unbegun = matches!(
@@ -367,8 +373,11 @@ pub(super) fn left(of: &State) -> BTreeMap<Location, Left> {
             LocationOutcome::Succeeded | LocationOutcome::Emptied | LocationOutcome::Vanished
         );
         let is_blind = !is_well && settled.nodes.total() == 0;
+        let leaves = is_blind || settled.nodes.count(NodeOutcome::NotRun) > 0;
+        let is_of_window = !leaves || is_left_by_window(settled.outcome, &settled.nodes, is_cancelled);
         match all.get_mut(location) {
             Some(left) => {
+                left.is_of_window &= is_of_window;
                 left.nodes.merge(&settled.nodes);
                 left.is_unbegun &= is_unbegun;
                 left.is_blind |= is_blind;
@@ -379,6 +388,7 @@ pub(super) fn left(of: &State) -> BTreeMap<Location, Left> {
                     nodes,
                     is_unbegun,
                     is_blind,
+                    is_of_window,
                 };
                 all.insert(location.clone(), left);
             }
@@ -387,10 +397,56 @@ pub(super) fn left(of: &State) -> BTreeMap<Location, Left> {
     all
 }
 
+/// Whether the nodes of a location that were not run are left because the window closed: it was not begun, or what ran there was
+/// cancelled then and nothing had failed. Whatever else keeps nodes from their turn, such as a role that is missing or a limit of errors,
+/// would do so in the next window as well, or is for a person to judge.
+fn is_left_by_window(outcome: LocationOutcome, nodes: &Tally, is_cancelled: bool) -> bool {
+    match outcome {
+        LocationOutcome::NotStarted => true,
+        LocationOutcome::Cancelled | LocationOutcome::NodesFailed => {
+            is_cancelled && nodes.iter().all(|(outcome, _)| !outcome.is_damaged())
+        }
+        _ => false,
+    }
+}
+
 /// How many of the nodes that were not reached did not answer when the campaign was planned. They count against no bound.
 fn offline_before(of: &State) -> u32 {
     let settled = of.locations().filter_map(|(_, _, at)| at.settled.as_ref());
     settled.fold(0, |sum, settled| sum.saturating_add(settled.offline_before))
+}
+
+/// A retry deals the waves out among the locations that are left. Where waves do different things, each of these has to stay in its own.
+fn require_same_waves(before: &Plan, plan: &Plan) -> Result<(), CampaignError> {
+    if !before.request.differs_in_waves() {
+        return Ok(());
+    }
+    let waves: BTreeMap<Location, u32> = before
+        .locations
+        .iter()
+        .map(|planned| (planned.location(), planned.wave))
+        .collect();
+    let reasons: Vec<RefusalReason> = plan
+        .locations
+        .iter()
+        .filter_map(|planned| {
+            let was = waves.get(&planned.location()).copied()?;
+            (was != planned.wave).then(|| RefusalReason {
+                code: RefusalCode::NotRetried,
+                subject: planned.location().to_string(),
+                detail: format!(
+                    "it was in the wave {}, and in a retry it would be in the wave {}, where something else is done: run the request, \
+                     or have its waves name accounts or Regions",
+                    before.request.wave_name(was),
+                    plan.request.wave_name(planned.wave)
+                ),
+            })
+        })
+        .collect();
+    match reasons.is_empty() {
+        true => Ok(()),
+        false => Err(CampaignError::Refused(Refusal { reasons })),
+    }
 }
 
 fn may_be_retried(of: &State) -> Result<(), CampaignError> {

@@ -601,3 +601,64 @@ async fn after_a_second_attempt_a_retry_takes_what_that_one_left_alone() {
     let again = campaigns.plan_retry(&state, Retry::Failed, &planning()).await;
     assert_eq!(refused(&again.unwrap_err()), RefusalCode::NotRetried);
 }
+
+/// One of its locations has nodes that had no turn, since too many others there had failed.
+#[tokio::test]
+async fn what_a_limit_of_errors_left_is_not_left_by_the_window() {
+    let (clock, store) = (world(), Store::in_memory());
+    let campaigns = process(&clock, &store, 1);
+    let request = request(
+        r#"
+        name = "weekly"
+        patch = { operation = "Install" }
+        targets = { resource_group = "WebServers", regions = ["us-east-1", "eu-west-1"] }
+        budget.nodes = { max_concurrency = 1, max_errors = 0 }
+        budget.locations = { max_concurrency = 2, max_errors = "100%" }
+        "#,
+    )
+    .unwrap();
+    let planning = Planning {
+        cutoff: Some(clock.with_world(|world| world.now()) + SignedDuration::from_hours(30)),
+        ..planning()
+    };
+    let report = campaigns.run(campaign(1), &request, &planning).await.unwrap();
+    assert!(
+        report.totals.nodes.count(NodeOutcome::NotRun) > 0,
+        "{}",
+        report.to_text()
+    );
+    assert!(campaigns.left_by_window(&request).await.unwrap().is_none());
+}
+
+/// The canary is one location, whichever, and is scanned alone.
+#[tokio::test]
+async fn a_retry_in_which_a_location_would_be_in_a_wave_that_does_something_else_is_refused() {
+    let (clock, store) = (world(), Store::in_memory());
+    let campaigns = process(&clock, &store, 1);
+    let request = request(
+        r#"
+        name = "weekly"
+        patch = { operation = "Install" }
+        targets = { resource_group = "WebServers", regions = ["us-east-1", "eu-west-1"] }
+        budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
+        budget.locations = { max_concurrency = 1, max_errors = "100%" }
+        [[waves]]
+        name = "canary"
+        locations = 1
+        patch = { operation = "Scan" }
+        "#,
+    )
+    .unwrap();
+    let report = campaigns.run(campaign(1), &request, &planning()).await.unwrap();
+    assert_eq!(
+        report.totals.nodes.count(NodeOutcome::Failed),
+        2,
+        "{}",
+        report.to_text()
+    );
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let retry = campaigns.plan_retry(&state, Retry::Failed, &planning()).await;
+    let error = retry.unwrap_err();
+    assert_eq!(refused(&error), RefusalCode::NotRetried);
+    assert!(error.to_string().contains("canary"), "{error}");
+}

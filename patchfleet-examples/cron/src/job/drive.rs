@@ -56,7 +56,14 @@ impl<R: Reach> Job<R> {
         };
         tracing::info!("going on with campaign {open}");
         let now = self.reach.clock().now();
-        let is_same = state.plan().first_request().digest() == request.digest();
+        // A person's retry of the same request is no campaign of this job.
+        let of = state.plan().retries.as_ref().map(|retried| retried.campaign);
+        let is_second = of.is_some_and(|first| first.of_second_attempt() == open);
+        let asked = match self.carry_over || is_second {
+            true => state.plan().first_request(),
+            false => &state.plan().request,
+        };
+        let is_same = asked.digest() == request.digest();
         let is_wanted_again = is_same && now.duration_since(state.planned_at()) <= LONGEST_RESTART;
         let is_wanted = match event {
             Some(Event::Once(None)) => is_wanted_again,
