@@ -18,6 +18,9 @@ ACCOUNT, CENTRAL = templates.ACCOUNT, campaigns.CENTRAL
 NOT_CALLED = {
     # Results under a baseline's override. `test_policies.py` has them.
     "ssm:GetCommandInvocation",
+    # Where a request names a CloudWatch alarm or change calendars. None here does.
+    "cloudwatch:DescribeAlarms",
+    "ssm:GetCalendarState",
     # Where plain events are handed over: the function calls it, and the simulated organisation has no Step Functions.
     "states:StartExecution",
     # Lambda sends what it could not deliver with the function's role (developer guide, destinations of asynchronous calls).
@@ -106,6 +109,8 @@ class Function(unittest.TestCase):
         for action, resource, result in (
             ("states:StartExecution", own, "Allowed"),
             ("states:StartExecution", own + "-2", "ImplicitlyDenied"),
+            ("cloudwatch:DescribeAlarms", "*", "Allowed"),
+            ("ssm:GetCalendarState", "*", "Allowed"),
             ("sns:Publish", topic, "Allowed"),
             ("sns:Publish", topic + "-2", "ImplicitlyDenied"),
         ):
