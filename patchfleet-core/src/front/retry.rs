@@ -1,12 +1,13 @@
 //! A new campaign for the nodes of one that is over, and that it left.
 
+mod left;
 mod still_there;
 
 use super::{CampaignError, Campaigns, Planned};
-use crate::campaign::{AT_CUTOFF, State, StopReason};
+use crate::campaign::{State, StopReason};
 use crate::expand::expand;
 use crate::id::{CampaignId, Location, NodeId};
-use crate::outcome::{Goal, LocationOutcome, NodeOutcome, Tally};
+use crate::outcome::{Goal, NodeOutcome};
 use crate::plan::{Followed, Plan, Planning, Retried, require_central};
 use crate::port::PortErrorKind;
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
@@ -14,6 +15,8 @@ use crate::request::{EmptyWave, PatchRequest, Selector};
 use crate::runbook;
 use crate::text::{by_number, counted};
 use futures_util::{StreamExt as _, stream};
+pub(super) use left::left;
+use left::offline_before;
 use std::collections::{BTreeMap, BTreeSet};
 use still_there::still_there;
 
@@ -31,8 +34,9 @@ pub enum Retry {
     /// Those alone that were not run because a window closed: where nothing was begun, or what ran was cancelled at the cutoff and
     /// nothing had failed.
     NotRun,
-    /// Those alone that were not reached and on which nothing of a command can be at work ([`NodeRow::away`](crate::outcome::NodeRow)): a second attempt. It
-    /// runs the version of the runbook that the campaign has pinned.
+    /// Those alone that were not reached and on which nothing of a command can be at work
+    /// ([`NodeRow::away`](crate::outcome::NodeRow)): a second attempt. It runs the version of the runbook that the campaign has
+    /// pinned.
     Unreached,
 }
 
@@ -323,97 +327,6 @@ impl Campaigns {
             false => Err(CampaignError::Refused(Refusal { reasons })),
         }
     }
-}
-
-/// What a campaign that is over has left in a location.
-#[derive(Debug, Default)]
-pub(super) struct Left {
-    nodes: Tally,
-    /// Whether no command was sent there.
-    is_unbegun: bool,
-    /// Whether a part of it did not end well, and not even the number of its nodes is known.
-    is_blind: bool,
-    /// Whether what was not run there is left because the window closed.
-    is_of_window: bool,
-}
-
-impl Left {
-    /// How many nodes are tried again.
-    fn count(&self, which: Retry, goal: Goal) -> u32 {
-        let taken = self
-            .nodes
-            .iter()
-            .filter(|(outcome, _)| which.takes(*outcome, goal));
-        taken.fold(0, |sum, (_, n)| sum.saturating_add(n))
-    }
-
-    pub(super) fn has_any(&self, goal: Goal, which: Retry) -> bool {
-        let is_taken = match which {
-            Retry::Failed => true,
-            Retry::NotRun => self.is_unbegun,
-            Retry::Unreached => false,
-        };
-        let matters = which != Retry::NotRun || self.is_of_window;
-        matters && ((self.is_blind && is_taken) || self.count(which, goal) > 0)
-    }
-}
-
-/// What a campaign has left, by location. Several units may each have a part of one.
-pub(super) fn left(of: &State) -> BTreeMap<Location, Left> {
-    let mut all: BTreeMap<Location, Left> = BTreeMap::new();
-    let is_cancelled = of.stop_asked().is_some_and(|asked| asked.by == AT_CUTOFF);
-    for (_, location, at) in of.locations() {
-        let Some(settled) = &at.settled else { continue };
-        let is_unbegun = matches!(
-            settled.outcome,
-            LocationOutcome::NotStarted | LocationOutcome::StartRefused | LocationOutcome::RoleNotAssumable
-        );
-        let is_well = matches!(
-            settled.outcome,
-            LocationOutcome::Succeeded | LocationOutcome::Emptied | LocationOutcome::Vanished
-        );
-        let is_blind = !is_well && settled.nodes.total() == 0;
-        let leaves = is_blind || settled.nodes.count(NodeOutcome::NotRun) > 0;
-        let is_of_window = !leaves || is_left_by_window(settled.outcome, &settled.nodes, is_cancelled);
-        match all.get_mut(location) {
-            Some(left) => {
-                left.is_of_window &= is_of_window;
-                left.nodes.merge(&settled.nodes);
-                left.is_unbegun &= is_unbegun;
-                left.is_blind |= is_blind;
-            }
-            None => {
-                let nodes = settled.nodes.clone();
-                let left = Left {
-                    nodes,
-                    is_unbegun,
-                    is_blind,
-                    is_of_window,
-                };
-                all.insert(location.clone(), left);
-            }
-        }
-    }
-    all
-}
-
-/// Whether the nodes of a location that were not run are left because the window closed: it was not begun, or what ran there was
-/// cancelled then and nothing had failed. Whatever else keeps nodes from their turn, such as a role that is missing or a limit of errors,
-/// would do so in the next window as well, or is for a person to judge.
-fn is_left_by_window(outcome: LocationOutcome, nodes: &Tally, is_cancelled: bool) -> bool {
-    match outcome {
-        LocationOutcome::NotStarted => true,
-        LocationOutcome::Cancelled | LocationOutcome::NodesFailed => {
-            is_cancelled && nodes.iter().all(|(outcome, _)| !outcome.is_damaged())
-        }
-        _ => false,
-    }
-}
-
-/// How many of the nodes that were not reached did not answer when the campaign was planned. They count against no bound.
-fn offline_before(of: &State) -> u32 {
-    let settled = of.locations().filter_map(|(_, _, at)| at.settled.as_ref());
-    settled.fold(0, |sum, settled| sum.saturating_add(settled.offline_before))
 }
 
 /// A retry deals the waves out among the locations that are left. Where waves do different things, each of these has to stay in its own.
