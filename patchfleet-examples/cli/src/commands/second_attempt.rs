@@ -54,13 +54,10 @@ impl SecondAttempt<'_> {
             Err(failure) => self.failed(first.campaign_id, failure).await,
         };
         let code = match &second {
+            Second::Report(second) if second.outcome == ReportOutcome::Open => UNEXPECTED,
             Second::Report(second) => first.exit_code_with(second),
             Second::None => first.exit_code(),
             Second::Unknown => UNEXPECTED,
-        };
-        let code = match &second {
-            Second::Report(second) if second.outcome == ReportOutcome::Open => UNEXPECTED,
-            _ => code,
         };
         match (self.output, second) {
             (Output::Text, Second::Report(second)) => print_text(&naming_log(*second, self.log).to_text())?,

@@ -4,7 +4,6 @@ use crate::support::{Bench, SPEED, against, finish, kill_once, parents, ran, sim
 use jiff::Timestamp;
 use patchfleet_sim::builtin::CALM;
 use std::process::Stdio;
-use std::time::Duration;
 
 /// A campaign of a simulated organisation whose process was killed in mid-campaign, and its id.
 async fn interrupted_simulation(bench: &Bench) -> String {
@@ -259,32 +258,14 @@ async fn ctrl_c_leaves_at_once_though_somebody_else_holds_the_lock_of_the_log() 
     let claims = std::fs::File::create(bench.file("log/names/calm-night.jsonl", "")).unwrap();
     claims.lock().unwrap();
     let run = ["run", "-f", "request.toml", "--log", "log"];
-    let mut command = against(&bench, &aws, "us-east-1", &run);
-    let mut process = command
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let command = against(&bench, &aws, "us-east-1", &run);
     // The campaign is written down before its name is claimed.
-    until(|| std::fs::read_dir(bench.path().join("log/campaigns")).is_ok_and(|mut all| all.next().is_some()))
-        .await;
-    let id = process.id().to_string();
-    std::process::Command::new("kill")
-        .args(["-INT", &id])
-        .status()
-        .unwrap();
-    let mut code = None;
-    // Bounded: a minute, if the process never leaves.
-    for _ in 0..30_000 {
-        code = process.try_wait().unwrap();
-        if code.is_some() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    drop(process.kill());
-    let told = std::io::read_to_string(process.stderr.take().unwrap()).unwrap();
-    assert_eq!(code.and_then(|code| code.code()), Some(130), "{told}");
+    let is_written =
+        || std::fs::read_dir(bench.path().join("log/campaigns")).is_ok_and(|mut all| all.next().is_some());
+    let told = crate::support::interrupt_once(command, is_written)
+        .await
+        .exits(130)
+        .stderr;
     assert!(told.contains("interrupted: nothing was started"), "{told}");
     assert_eq!(starts(&aws), 0);
 }

@@ -138,6 +138,30 @@ fn a_second_attempt_leaves_alone_what_failed_and_the_exit_code_says_so() {
     assert_eq!(both["second_attempt"]["totals"]["nodes"], json!({"unreached": 1}));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_attempt_that_is_interrupted_says_so_and_is_gone_on_with() {
+    let later = LATE.replace("8h", "12h");
+    let (bench, aws) = (Bench::new(), simulator_of(&later, 2_000.0).await);
+    bench.file("request.toml", WAITING);
+    let run = ["run", "-f", "request.toml", "--log", "log", "--second-attempt"];
+    let command = against(&bench, &aws, "us-east-1", &run);
+    let told = crate::support::interrupt_once(command, || parents(&aws) == 2)
+        .await
+        .exits(130)
+        .stderr;
+    let (second, outcome) = bench.newest();
+    assert_eq!(outcome, "open");
+    assert!(told.contains(&format!("patchfleet resume {second}")), "{told}");
+    let resume = ["resume", &second, "--log", "log", "--output", "json"];
+    let report = finish(against(&bench, &aws, "us-east-1", &resume))
+        .await
+        .exits(0)
+        .json();
+    assert_eq!(report["totals"]["nodes"], json!({"done": 1}), "{report}");
+    assert_eq!(parents(&aws), 2);
+}
+
 #[test]
 fn a_simulated_campaign_is_not_retried_and_a_retry_names_no_other_request() {
     let bench = Bench::new();

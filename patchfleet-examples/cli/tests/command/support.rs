@@ -171,3 +171,28 @@ pub(crate) async fn until(now: impl Fn() -> bool) {
     }
     panic!("nothing happened for a minute");
 }
+
+/// Starts a command, and sends it what Ctrl-C does as soon as `now` holds. Its output is not kept.
+#[cfg(unix)]
+pub(crate) async fn interrupt_once(mut command: Command, now: impl Fn() -> bool) -> Ran {
+    let process = command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = process.spawn().unwrap();
+    until(now).await;
+    let id = process.id().to_string();
+    Command::new("kill").args(["-INT", &id]).status().unwrap();
+    let mut code = None;
+    // Bounded: a minute, if the process never leaves.
+    for _ in 0..30_000 {
+        code = process.try_wait().unwrap();
+        if code.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    drop(process.kill());
+    Ran {
+        code: code.and_then(|code| code.code()).unwrap(),
+        stdout: String::new(),
+        stderr: std::io::read_to_string(process.stderr.take().unwrap()).unwrap(),
+    }
+}
