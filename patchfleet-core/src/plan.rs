@@ -123,6 +123,9 @@ pub struct Plan {
     pub lifetime: Option<Lifetime>,
     /// The campaign whose nodes it tries again; `None` if it is no retry.
     pub retries: Option<Retried>,
+    /// Whether the nodes that are not reached are to be tried once more when the campaign is over. It stands in the log, so that
+    /// whoever drives the campaign call by call need not remember it. Nothing in core acts on it.
+    pub second_attempt: bool,
 }
 
 impl Plan {

@@ -352,7 +352,7 @@ class Module(unittest.TestCase):
     def test_the_administration_role_is_put_into_a_request_that_names_none(self):
         automation = {"execution_role": "Patching"}
         more = {"administration_role_arn": ADMINISTRATION, "cutoff": "9h", "flexible_minutes": 30, "tell": False}
-        more |= {"carry_over": True}
+        more |= {"carry_over": True, "second_attempt": True}
         own = REQUEST | {"automation": {"assume_role": ADMINISTRATION + "2"}}
         configuration = call("one", MODULES[2], SCHEDULE | more | {"request": REQUEST | {"automation": automation}})
         configuration += call("two", MODULES[2], SCHEDULE | more | {"request": own, "name": "other"})
@@ -362,7 +362,7 @@ class Module(unittest.TestCase):
         events = [json.loads(made[f"module.{one}.aws_scheduler_schedule.this"]["target"][0]["input"]) for one in ("one", "two")]
         self.assertEqual(events[0]["request"]["automation"], automation | {"assume_role": ADMINISTRATION})
         self.assertEqual(events[1]["request"], own)
-        self.assertEqual((events[0]["cutoff"], events[0]["carry_over"]), ("9h", True))
+        self.assertEqual([events[0][key] for key in ("cutoff", "carry_over", "second_attempt")], ["9h", True, True])
         window = made["module.one.aws_scheduler_schedule.this"]["flexible_time_window"]
         self.assertEqual(window, [{"mode": "FLEXIBLE", "maximum_window_in_minutes": 30}])
         self.assertNotIn("module.one.aws_cloudwatch_metric_alarm.not_started[0]", made)
@@ -376,7 +376,7 @@ class Module(unittest.TestCase):
             "schedule": (MODULES[2], SCHEDULE | {"schedule_expression": "daily", "cutoff": "9", "request": {"name": "x"}}),
             "short": (MODULES[1], WINDOW | {"duration": 5, "cutoff": 5}),
             "long": (MODULES[1], WINDOW | {"target_accounts": accounts}),
-            "told": (MODULES[1], WINDOW | {"document_name": "Ours", "carry_over": True}),
+            "told": (MODULES[1], WINDOW | {"document_name": "Ours", "carry_over": True, "second_attempt": True}),
             "outlives": (MODULES[1], WINDOW | {"keep_within_window": False, "carry_over": True}),
             "endless": (MODULES[2], SCHEDULE | {"carry_over": True}),
             "offline": (MODULES[1], WINDOW | {"nodes_that_do_not_answer": "wait"}),
@@ -392,6 +392,7 @@ class Module(unittest.TestCase):
             "told": [
                 "nodes_that_do_not_answer: a runbook of your own (document_name) cannot be told",
                 "carry_over: a runbook of your own (document_name) cannot be told",
+                "second_attempt: a runbook of your own (document_name) cannot be told",
             ],
             "outlives": ["keep_within_window has to be true"],
             "endless": ["a campaign without a cutoff leaves nothing"],

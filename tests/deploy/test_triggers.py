@@ -154,6 +154,7 @@ class MaintenanceWindow(Triggers):
                 "WindowExecutionId": "0b3c9b1e-5a3c-4a63-9a0c-6f1f2a3b4c5d",
                 "Cutoff": "8h30m",
                 "CarryOver": "",
+                "SecondAttempt": "",
                 "Regions": "us-east-1, eu-west-1",
                 "ResourceGroup": "WebServers",
                 "Operation": "Install",
@@ -195,6 +196,14 @@ class MaintenanceWindow(Triggers):
         own = {"CarryOver": "yes", "DocumentName": "Ours", "NodesThatDoNotAnswer": "target"}
         (said,) = templates.refusals(template, WINDOW | own)
         self.assertIn("cannot be told which nodes to take, so it has to be no", said)
+
+    def test_a_second_attempt_is_asked_for_if_it_is_said_so(self):
+        with self.deployed(SecondAttempt="yes") as stack:
+            self.assertEqual(self.payload(stack)["SecondAttempt"], "true")
+        template = templates.read(templates.FOLDER / "maintenance-window.yaml")
+        own = {"SecondAttempt": "yes", "DocumentName": "Ours", "NodesThatDoNotAnswer": "target"}
+        (said,) = templates.refusals(template, WINDOW | own)
+        self.assertIn("SecondAttempt: a runbook of your own", said)
 
     def test_a_unit_stands_for_those_below_it_unless_it_is_said_not_to(self):
         for more, said in (({}, "true"), ({"IncludeChildOUs": "no"}, "false")):
@@ -243,7 +252,7 @@ class MaintenanceWindow(Triggers):
             self.assertLessEqual(len(self.registered(task)), 4096)
             self.assertLessEqual(len(json.dumps(self.payload(stack), separators=(",", ":"))), 4096)
             # What a runbook of one's own leaves empty.
-            carried = {"CarryOver": "true", "DocumentName": ""}
+            carried = {"CarryOver": "true", "SecondAttempt": "true", "DocumentName": ""}
             self.assertLessEqual(len(json.dumps(self.payload(stack) | carried, separators=(",", ":"))), 4096)
 
     def test_only_systems_manager_for_this_account_and_region_may_use_the_service_role(self):
@@ -430,6 +439,10 @@ class Schedule(Triggers):
         self.assertEqual((event["cutoff"], event["carry_over"]), ("9h", True))
         (said,) = templates.refusals(templates.read(templates.FOLDER / "schedule.yaml"), SCHEDULE | {"CarryOver": "yes"})
         self.assertIn("without a Cutoff leaves nothing", said)
+
+    def test_a_second_attempt_is_asked_for_if_it_is_said_so(self):
+        with self.deployed(SecondAttempt="yes") as stack:
+            self.assertIs(self.event(stack)["second_attempt"], True)
 
     def test_what_is_left_empty_is_left_out(self):
         with self.deployed() as stack:

@@ -144,6 +144,10 @@ impl Campaigns {
     /// retries ([`Plan::retries`]), and a retry of a retry goes back to the first request. A wave in which no node is left to
     /// try is passed over.
     ///
+    /// With [`Retry::Unreached`] the plan is for the campaign of the other one's
+    /// [second attempt](CampaignId::of_second_attempt). It is also made if this very campaign has begun by now, as several
+    /// processes may begin it at once. [`Planned::begin`] then takes up that one.
+    ///
     /// # Errors
     ///
     /// As [`plan`](Self::plan). [`CampaignError::Refused`] also if the campaign is open or was never begun, if it was planned from
@@ -156,7 +160,8 @@ impl Campaigns {
         which: Retry,
         planning: &Planning,
     ) -> Result<RetryPlan<'_>, CampaignError> {
-        self.plan_retry_but(None, of, which, planning).await
+        let second = (which == Retry::Unreached).then(|| of.campaign().of_second_attempt());
+        self.plan_retry_but(second, of, which, planning).await
     }
 
     /// [`plan_retry`](Self::plan_retry) for a campaign whose id may be known before.
@@ -262,6 +267,8 @@ impl Campaigns {
         plan.warnings.extend(told);
         if which == Retry::Unreached {
             plan.keep_pin_of(of.plan());
+            // There is no third one.
+            plan.second_attempt = false;
         }
         Ok(RetryPlan::Planned(Planned::new(self, plan)))
     }

@@ -268,6 +268,7 @@ pub fn build(
         worst_case,
         lifetime,
         retries: retries.cloned(),
+        second_attempt: false,
     };
     if let Some(now) = options.now.filter(|_| !plan.is_empty()) {
         plan.forecast = Some(plan.forecast_at(now, options.pace));

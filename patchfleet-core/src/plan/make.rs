@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 /// What the caller decides about a plan, beside the request.
 ///
 /// The default counts every node, is unattended, has no cutoff, keeps no gap, leaves open who sees the runbook, knows of no
-/// earlier campaign, and carries nothing over.
+/// earlier campaign, carries nothing over, and has no second attempt follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Planning {
     /// How closely to look into each location.
@@ -48,6 +48,8 @@ pub struct Planning {
     /// then is one of the whole request, or carries over what this one has left. Only [`Campaigns`](crate::Campaigns) do it, as
     /// their store says what the last one has left.
     pub carry_over: bool,
+    /// Whether the plan says that a second attempt follows ([`Plan::second_attempt`]).
+    pub second_attempt: bool,
 }
 
 /// How a plan is made, down to what [`Plan::make`] sets by itself.
@@ -209,6 +211,7 @@ impl Plan {
         };
         let (directory, inventory) = (&*ports.directory, &*ports.inventory);
         let mut plan = make(directory, inventory, &*ports.documents, request, &options).await?;
+        plan.second_attempt = planning.second_attempt;
         if !plan.is_empty() {
             let is_followed = followed == Followed::ByDriver;
             let warning = alarm::asked(&*ports.alarms, request, is_followed).await?;

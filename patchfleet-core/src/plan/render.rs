@@ -77,6 +77,12 @@ impl Plan {
                 &format!("  tries {nodes} again that campaign {campaign} has left"),
             );
         }
+        if self.second_attempt {
+            push(
+                &mut text,
+                "  tries the nodes once more, when it is over, that it did not reach",
+            );
+        }
         if let Some(places) = self.request.output.in_words() {
             push(&mut text, &format!("  the nodes' output goes to {places}"));
         }

@@ -44,6 +44,8 @@ struct Written<'a> {
     lifetime: Option<Lifetime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retries: Option<Cow<'a, Retried>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    second_attempt: bool,
 }
 
 /// A [`Unit`] as it is written, without its start.
@@ -118,6 +120,7 @@ impl<'a> From<&'a Plan> for Written<'a> {
             worst_case: plan.worst_case,
             lifetime: plan.lifetime,
             retries: plan.retries.as_ref().map(Cow::Borrowed),
+            second_attempt: plan.second_attempt,
         }
     }
 }
@@ -158,6 +161,7 @@ impl TryFrom<Written<'_>> for Plan {
             worst_case: written.worst_case,
             lifetime: written.lifetime,
             retries: written.retries.map(Cow::into_owned),
+            second_attempt: written.second_attempt,
         })
     }
 }

@@ -12,7 +12,7 @@ pub use summary::{Execution, Summary};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::{Progress, SoFar, State};
 use patchfleet_core::id::CampaignId;
-use patchfleet_core::report::ReportOutcome;
+use patchfleet_core::report::{Report, ReportOutcome};
 use patchfleet_core::text::one_line;
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ pub enum Answer {
 /// How a campaign that is written down stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Standing {
-    /// The campaign.
+    /// The campaign, or its second attempt, once that has begun.
     pub campaign_id: CampaignId,
     /// `open` or `over`.
     pub status: &'static str,
@@ -88,6 +88,9 @@ pub struct Standing {
     /// The report names them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_stopped: Option<usize>,
+    /// Why the nodes that it did not reach are not tried once more, if that was asked for and cannot be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_tried_again: Option<String>,
 }
 
 impl Standing {
@@ -102,6 +105,17 @@ impl Standing {
             running: None,
             waits_for: None,
             not_stopped: None,
+            not_tried_again: None,
+        }
+    }
+
+    /// The same, of a second attempt that is over, with what it and the first campaign came to together.
+    pub(crate) fn with_first(self, first: &Report, second: &Report) -> Self {
+        let (outcome, exit_code) = report::of_both(first, second);
+        Self {
+            outcome: Some(outcome.as_str()),
+            exit_code: Some(exit_code),
+            ..self
         }
     }
 

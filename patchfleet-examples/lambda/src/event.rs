@@ -2,8 +2,9 @@
 
 mod wrapped;
 
+use crate::cutoff;
 use crate::sample;
-use crate::{carry_over, cutoff};
+use crate::wish::{CARRY_OVER, SECOND_ATTEMPT};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{CampaignId, EventId, EventSource};
 use patchfleet_core::problem::{Problem, ProblemCode, Problems};
@@ -25,6 +26,8 @@ pub(crate) struct Asked {
     pub(crate) cutoff: Option<SignedDuration>,
     /// Whether its campaign begins with what the last one could not begin before its cutoff, if the event says so.
     pub(crate) carry_over: Option<bool>,
+    /// Whether the nodes that its campaign does not reach are tried once more when it is over, if the event says so.
+    pub(crate) second_attempt: Option<bool>,
     /// When the caller was asked for it, if the caller says so.
     pub(crate) asked_at: Option<Timestamp>,
     /// In which form it came.
@@ -114,6 +117,7 @@ impl Reading<'_> {
                         event,
                         cutoff: None,
                         carry_over: None,
+                        second_attempt: None,
                         asked_at: None,
                         form: Form::Request,
                     })
@@ -127,19 +131,20 @@ impl Reading<'_> {
         let mut fields = fields.clone();
         let cutoff = fields.remove(CUTOFF).unwrap_or_default();
         let cutoff = cutoff::of_field(CUTOFF, &cutoff);
-        let carry_over = fields.remove(carry_over::IN_WINDOW).unwrap_or_default();
-        let carry_over = carry_over::of_field(carry_over::IN_WINDOW, &carry_over);
+        let carry_over = CARRY_OVER.taken_from(&mut fields);
+        let second_attempt = SECOND_ATTEMPT.taken_from(&mut fields);
         let payload = Value::Object(fields).to_string();
         let read = PatchRequest::from_window_payload(payload.as_bytes());
-        let (cutoff, carry_over, (request, window)) = match (cutoff, carry_over, read) {
-            (Ok(cutoff), Ok(carry_over), Ok(read)) => (cutoff, carry_over, read),
-            (cutoff, carry_over, read) => {
-                let of_payload = read.err().map(|problems| problems.problems().to_vec());
-                let of_keys = cutoff.err().into_iter().chain(carry_over.err());
-                let problems = of_payload.into_iter().flatten().chain(of_keys);
-                return Err(below(self.path, problems));
-            }
-        };
+        let (cutoff, carry_over, second_attempt, (request, window)) =
+            match (cutoff, carry_over, second_attempt, read) {
+                (Ok(cutoff), Ok(carry), Ok(second), Ok(read)) => (cutoff, carry, second, read),
+                (cutoff, carry, second, read) => {
+                    let of_payload = read.err().map(|problems| problems.problems().to_vec());
+                    let of_keys = cutoff.err().into_iter().chain(carry.err()).chain(second.err());
+                    let problems = of_payload.into_iter().flatten().chain(of_keys);
+                    return Err(below(self.path, problems));
+                }
+            };
         let event = match window {
             Some(window) => window,
             None => self.invocation().map_err(|problem| vec![problem])?,
@@ -150,6 +155,7 @@ impl Reading<'_> {
             event,
             cutoff,
             carry_over,
+            second_attempt,
             asked_at: None,
             form: Form::Window,
         })
@@ -170,6 +176,7 @@ impl Reading<'_> {
             event,
             cutoff: None,
             carry_over: None,
+            second_attempt: None,
             asked_at: None,
             form: Form::Sample,
         })

@@ -3,6 +3,7 @@
 mod fired;
 mod followed;
 mod handover;
+mod second_attempt;
 mod stopped;
 mod troubles;
 
@@ -239,6 +240,7 @@ impl Function {
         let mut planning = Planning {
             cutoff: after.map(|after| cutoff::at(after, call.at)),
             carry_over: asked.carry_over.unwrap_or(self.settings.carry_over),
+            second_attempt: asked.second_attempt.unwrap_or(self.settings.second_attempt),
             ..Planning::default()
         };
         if asked.form == Form::Sample {

@@ -19,10 +19,10 @@
 //! may run side by side, and so are locations that nobody may look into.
 //!
 //! `PATCHFLEET_CUTOFF` (`9h`) says when every command must have expired, from when the function is called. With
-//! `PATCHFLEET_CARRY_OVER` (`true`) a campaign begins with what the last one could not begin before its cutoff.
+//! `PATCHFLEET_CARRY_OVER` (`true`) a campaign begins with what the last one could not begin before its cutoff. With
+//! `PATCHFLEET_SECOND_ATTEMPT` (`true`) the nodes that a campaign did not reach are tried once more when it is over.
 
 mod answer;
-mod carry_over;
 mod cutoff;
 mod delivered;
 mod event;
@@ -32,6 +32,7 @@ mod operation;
 mod sample;
 mod settings;
 mod sns;
+mod wish;
 
 pub use answer::{Answer, Execution, Planned, Reported, Standing, Summary};
 pub use delivered::Event;

@@ -1,9 +1,8 @@
 //! What a delivery is: an event, or an operation of a state machine or a person.
 
-use crate::carry_over;
 use crate::event::{Asked, Reading, below, problems, shown};
 use crate::settings::{LOG, Settings};
-use crate::sns;
+use crate::{sns, wish};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::campaign::StopMode;
 use patchfleet_core::id::CampaignId;
@@ -91,7 +90,7 @@ impl Delivered {
                 Self::Operation(Operation::Plan(asked) | Operation::Start(asked)) => ("event", asked),
                 Self::Operation(_) => return Ok(read),
             };
-            let against = carry_over::against(path, asked, settings);
+            let against = wish::against(path, asked, settings);
             match against.is_empty() {
                 true => Ok(read),
                 false => Err(against),

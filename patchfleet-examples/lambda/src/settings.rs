@@ -1,8 +1,9 @@
 //! What the function's environment says.
 
+use crate::cutoff;
 use crate::function::{NoStateMachine, StateMachine};
 use crate::sample;
-use crate::{carry_over, cutoff};
+use crate::wish::{CARRY_OVER, SECOND_ATTEMPT, Wish};
 use jiff::SignedDuration;
 use patchfleet_aws::{Limits, S3Uri};
 use patchfleet_core::problem::{Problem, ProblemCode, chain};
@@ -23,6 +24,8 @@ pub struct Settings {
     pub(crate) cutoff: Option<SignedDuration>,
     /// Whether a campaign begins with what the last one could not begin before its cutoff.
     pub(crate) carry_over: bool,
+    /// Whether the nodes that a campaign did not reach are tried once more when it is over.
+    pub(crate) second_attempt: bool,
     pub(crate) limits: Limits,
     /// The variables of the second post's sample.
     pub(crate) sample: BTreeMap<String, String>,
@@ -67,13 +70,17 @@ impl Settings {
             );
             problems.push(problem);
         }
-        let carries_over = read(carry_over::VARIABLE).and_then(|text| {
-            let set = carry_over::of_variable(&text);
-            set.map_err(|problem| problems.push(problem)).ok().flatten()
-        });
-        if let (None, Some(true)) = (&place, carries_over) {
-            problems.push(carry_over::without_log());
-        }
+        let mut is_wished = |wish: &Wish| {
+            let set = read(wish.variable).and_then(|text| {
+                let set = wish.of_variable(&text);
+                set.map_err(|problem| problems.push(problem)).ok().flatten()
+            });
+            if let (None, Some(true)) = (&place, set) {
+                problems.push(wish.without_log());
+            }
+            set.unwrap_or_default()
+        };
+        let (carry_over, second_attempt) = (is_wished(&CARRY_OVER), is_wished(&SECOND_ATTEMPT));
         Self {
             log: place.and_then(|text| log(&text).map_err(|problem| problems.push(problem)).ok()),
             state_machine: machine.and_then(|text| {
@@ -84,7 +91,8 @@ impl Settings {
                 let set = cutoff::of_variable(&text);
                 set.map_err(|problem| problems.push(problem)).ok().flatten()
             }),
-            carry_over: carries_over.unwrap_or_default(),
+            carry_over,
+            second_attempt,
             limits: Limits::default(),
             sample: sample::variables(&read),
             problems,

@@ -35,6 +35,9 @@ mod retry;
 #[path = "function/sample.rs"]
 mod sample;
 
+#[path = "function/second_attempt.rs"]
+mod second_attempt;
+
 #[path = "function/several.rs"]
 mod several;
 

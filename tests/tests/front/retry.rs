@@ -548,8 +548,8 @@ async fn where_none_of_what_a_window_left_can_be_tried_the_whole_request_is_plan
     );
 }
 
-#[tokio::test]
-async fn after_a_second_attempt_a_retry_takes_what_that_one_left_alone() {
+/// One node is well, one fails its first Install, and one answers eight hours after the start, when its command has expired.
+fn one_is_away() -> (SimClock, PatchRequest) {
     let text = r#"
         management_account = "111111111111"
         documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
@@ -563,10 +563,6 @@ async fn after_a_second_attempt_a_retry_takes_what_that_one_left_alone() {
         at = "8h"
         change = { gain_agent = { group = "WebServers" } }
     "#;
-    let (clock, store) = (
-        SimClock::new(World::parse(text).unwrap(), ClockMode::Jump),
-        Store::in_memory(),
-    );
     let request = request(
         r#"
         name = "weekly"
@@ -576,6 +572,15 @@ async fn after_a_second_attempt_a_retry_takes_what_that_one_left_alone() {
         "#,
     )
     .unwrap();
+    (
+        SimClock::new(World::parse(text).unwrap(), ClockMode::Jump),
+        request,
+    )
+}
+
+#[tokio::test]
+async fn after_a_second_attempt_a_retry_takes_what_that_one_left_alone() {
+    let ((clock, request), store) = (one_is_away(), Store::in_memory());
     let campaigns = process(&clock, &store, 1);
     let first = campaigns.run(campaign(1), &request, &planning()).await.unwrap();
     assert!(first.left_unreached());
@@ -661,4 +666,41 @@ async fn a_retry_in_which_a_location_would_be_in_a_wave_that_does_something_else
     let error = retry.unwrap_err();
     assert_eq!(refused(&error), RefusalCode::NotRetried);
     assert!(error.to_string().contains("canary"), "{error}");
+}
+
+/// Several calls of a function may be at it at once.
+#[tokio::test]
+async fn a_second_attempt_that_has_begun_is_taken_up_by_whoever_plans_it_once_more() {
+    let ((clock, request), store) = (one_is_away(), Store::in_memory());
+    let wanted = Planning {
+        second_attempt: true,
+        ..planning()
+    };
+    let campaigns = process(&clock, &store, 1);
+    let planned = campaigns.plan(&request, &wanted).await.unwrap();
+    let text = planned.plan().to_text();
+    assert!(
+        text.contains("  tries the nodes once more, when it is over, that it did not reach\n"),
+        "{text}"
+    );
+    let begun = planned.begin(campaign(1)).await.unwrap();
+    assert!(begun.run().await.unwrap().left_unreached());
+
+    let first = store.load(campaign(1)).await.unwrap().unwrap();
+    assert!(first.plan().second_attempt, "the log says that it is wanted");
+    let second = campaign(1).of_second_attempt();
+    let processes = [process(&clock, &store, 2), process(&clock, &store, 3)];
+    for process in &processes {
+        let planned = process
+            .plan_retry(&first, Retry::Unreached, &wanted)
+            .await
+            .unwrap();
+        let RetryPlan::Planned(planned) = planned else {
+            panic!("a node was not reached");
+        };
+        assert!(!planned.plan().second_attempt, "there is no third one");
+        assert_eq!(planned.begin(second).await.unwrap().id(), second);
+    }
+    let now = clock.with_world(|world| world.now());
+    assert_eq!(store.campaigns(now).await.unwrap().campaigns.len(), 2);
 }

@@ -452,6 +452,7 @@ send_role: None,
         .unwrap(),
         lifetime: None,
         retries: None,
+        second_attempt: false,
     };
     for request in requests {
         add_unit(&mut plan, request, None);

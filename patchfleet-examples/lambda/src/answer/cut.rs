@@ -18,6 +18,11 @@ impl Room {
         Self { bytes: LISTS }
     }
 
+    /// The room of one of two reports in an answer.
+    pub(super) fn of_half_an_answer() -> Self {
+        Self { bytes: LISTS / 2 }
+    }
+
     /// As many of these entries as there is room for, and how many are left out. An entry that is left out takes the
     /// later ones with it, so that what is shown is the beginning of the list.
     pub(super) fn fit<T: Serialize>(&mut self, entries: impl IntoIterator<Item = T>) -> (Vec<T>, usize) {

@@ -15,6 +15,9 @@ pub struct Planned {
     /// The campaign whose nodes these are, if the plan is for what its window has left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<CampaignId>,
+    /// Whether the nodes that are not reached are tried once more when the campaign is over.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub second_attempt: bool,
     /// How many locations were considered, both those that are patched and those that are skipped.
     pub candidates: u32,
     /// How many locations are patched.
@@ -69,6 +72,7 @@ impl Planned {
         let (skipped, no_skips) = room.fit(plan.skipped.iter().map(shown));
         Self {
             retries: plan.retries.as_ref().map(|retried| retried.campaign),
+            second_attempt: plan.second_attempt,
             candidates: plan.candidates,
             locations: plan.locations.len(),
             units,

@@ -21,7 +21,7 @@ const SUBJECT: usize = 100;
 /// A campaign's report. Lists are cut so that the answer stays below 200 KiB.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reported {
-    /// The campaign.
+    /// The campaign. Of a second attempt it is the first campaign, whose report has that of the second one.
     pub campaign_id: CampaignId,
     /// Its request's name.
     pub request: RequestName,
@@ -58,6 +58,9 @@ pub struct Reported {
     /// How many entries of these lists are left out, since the answer would be too large with them.
     #[serde(skip_serializing_if = "NotShown::is_nothing")]
     pub not_shown: NotShown,
+    /// The report of the second attempt. `status`, `outcome`, `exit_code`, `subject` and `message` above are then of both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_attempt: Option<Box<Self>>,
 }
 
 /// How many entries of the lists of a report are left out.
@@ -84,15 +87,48 @@ impl NotShown {
 impl Reported {
     /// This report, of a campaign whose log is there, and whose plan warned of this.
     pub(crate) fn of(report: Report, warnings: &[String], log: &S3Uri) -> Self {
+        Self::within(cut::Room::of_an_answer(), MESSAGE, report, warnings, log)
+    }
+
+    /// The reports of a campaign and of its second attempt, each with what its plan warned of.
+    pub(crate) fn of_both(first: (Report, &[String]), second: (Report, &[String]), log: &S3Uri) -> Self {
+        let (outcome, exit_code) = of_both(&first.0, &second.0);
+        let half = |(report, warnings)| {
+            Self::within(cut::Room::of_half_an_answer(), MESSAGE / 2, report, warnings, log)
+        };
+        let (first, second) = (half(first), half(second));
+        Self {
+            status: second.status,
+            outcome,
+            exit_code,
+            subject: subject(outcome, &first.request),
+            message: format!("{}\nThe second attempt\n\n{}", first.message, second.message),
+            second_attempt: Some(Box::new(second)),
+            ..first
+        }
+    }
+
+    /// The same, whose message says that a second attempt was asked for and there is none.
+    pub(crate) fn without_second(self) -> Self {
+        let words = "What it did not reach was to be tried once more, and nothing of that has begun. If it could not be planned, the \
+                     function's log says why.";
+        Self {
+            message: format!("{words}\n{}", self.message),
+            ..self
+        }
+    }
+
+    /// The same as [`of`](Self::of), with so much room for lists and the message.
+    fn within(mut room: cut::Room, most: usize, report: Report, warnings: &[String], log: &S3Uri) -> Self {
         let exit_code = report.exit_code();
-        let (subject, message) = (subject(&report), message(&report, warnings, log));
+        let subject = subject(report.outcome, &report.request);
+        let message = message(&report, warnings, log, most);
         let (reached, short): (Vec<_>, Vec<_>) = report.locations.into_iter().partition(|at| {
             matches!(
                 at.outcome,
                 Some(LocationOutcome::Succeeded | LocationOutcome::Emptied)
             )
         });
-        let mut room = cut::Room::of_an_answer();
         let (unresolved, no_unresolved) = room.fit(report.unresolved);
         let (not_stopped, no_not_stopped) = room.fit(report.not_stopped);
         let (mut locations, no_short) = room.fit(short);
@@ -126,35 +162,48 @@ impl Reported {
                 unresolved: no_unresolved,
                 not_stopped: no_not_stopped,
             },
+            second_attempt: None,
         }
     }
 }
 
+/// What a campaign and its second attempt came to together: the outcome, and the exit code.
+pub(super) fn of_both(first: &Report, second: &Report) -> (ReportOutcome, u8) {
+    let exit_code = first.exit_code_with(second);
+    let outcome = match (second.outcome, exit_code) {
+        (ReportOutcome::Open, _) => ReportOutcome::Open,
+        (_, 0) => ReportOutcome::Succeeded,
+        (ReportOutcome::Halted, _) => ReportOutcome::Halted,
+        _ => first.outcome,
+    };
+    (outcome, exit_code)
+}
+
 /// One line for a mailbox. What is no ASCII is replaced, since SNS takes nothing else.
-fn subject(report: &Report) -> String {
-    let ended = match report.outcome {
+fn subject(outcome: ReportOutcome, request: &RequestName) -> String {
+    let ended = match outcome {
         ReportOutcome::Succeeded => "succeeded",
         ReportOutcome::Partial => "not everything was patched",
         ReportOutcome::Halted => "halted",
         ReportOutcome::NothingToDo => "nothing to do",
         ReportOutcome::Open => "open",
         ReportOutcome::Refused => "refused, another campaign is open",
-        _ => report.outcome.as_str(),
+        _ => outcome.as_str(),
     };
-    let words = format!("patchfleet {ended}: {}", report.request);
+    let words = format!("patchfleet {ended}: {request}");
     let is_plain = |c: char| c.is_ascii_graphic() || c == ' ';
     let plain = words.chars().map(|c| if is_plain(c) { c } else { '?' });
     plain.take(SUBJECT).collect()
 }
 
 /// The report for people, and below it what the plan warned of: whoever reads it has not seen the plan.
-fn message(report: &Report, warnings: &[String], log: &S3Uri) -> String {
+fn message(report: &Report, warnings: &[String], log: &S3Uri, most: usize) -> String {
     let id = report.campaign_id;
     let named = |words: &str| in_log(words, Some(log.to_string().as_ref()));
     let whole = named(&format!("The whole report: `patchfleet report {id}`"));
     let warned = warned(warnings);
     let text = format!("{whole}\n\n{}", named(&report.to_text()));
-    let room = MESSAGE.saturating_sub(warned.len());
+    let room = most.saturating_sub(warned.len());
     cut::text(&text, room, "… and more, in the whole report\n") + &warned
 }
 

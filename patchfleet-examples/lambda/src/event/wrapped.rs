@@ -1,13 +1,15 @@
 //! A request with the id of its event.
 
 use super::{Asked, Form, below, shown};
-use crate::{carry_over, cutoff};
+use crate::cutoff;
+use crate::wish::{CARRY_OVER, SECOND_ATTEMPT, Wish};
 use patchfleet_core::id::{EventId, EventSource};
 use patchfleet_core::problem::{Problem, ProblemCode};
 use patchfleet_core::request::PatchRequest;
 use serde_json::{Map, Value};
 
-/// Reads `{"event_id": "…", "request": {…}, "cutoff": "9h", "carry_over": true}`; the last two may be left out.
+/// Reads `{"event_id": "…", "request": {…}, "cutoff": "9h", "carry_over": true, "second_attempt": true}`; the last three may be left
+/// out.
 pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
     const ID: &str = "the id of one event, as a text";
     let mut problems = vec![];
@@ -42,12 +44,13 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
         problems.push(problem);
         None
     });
-    let carry_over = fields.get(carry_over::BESIDE_REQUEST).unwrap_or(&Value::Null);
-    let carry_over = carry_over::of_field(carry_over::BESIDE_REQUEST, carry_over);
-    let carry_over = carry_over.unwrap_or_else(|problem| {
-        problems.push(problem);
-        None
-    });
+    let mut wished = |wish: &Wish| {
+        wish.beside(fields).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        })
+    };
+    let (carry_over, second_attempt) = (wished(&CARRY_OVER), wished(&SECOND_ATTEMPT));
     let mut of_request = vec![];
     let request = match fields.get("request") {
         Some(request) => PatchRequest::from_value(request.clone())
@@ -64,11 +67,9 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
         }
     };
     for (key, value) in fields {
-        if !matches!(
-            key.as_str(),
-            "event_id" | "request" | "cutoff" | carry_over::BESIDE_REQUEST
-        ) {
-            let expected = "no such field beside event_id, request, cutoff and carry_over: a request's fields stand in the request";
+        let wishes = [CARRY_OVER.beside_request, SECOND_ATTEMPT.beside_request];
+        if !matches!(key.as_str(), "event_id" | "request" | "cutoff") && !wishes.contains(&key.as_str()) {
+            let expected = "no such field beside event_id, request, cutoff, carry_over and second_attempt: a request's fields stand in the request";
             problems.push(Problem::new(
                 ProblemCode::UnknownKey,
                 key,
@@ -84,6 +85,7 @@ pub(super) fn read(fields: &Map<String, Value>) -> Result<Asked, Vec<Problem>> {
             event,
             cutoff,
             carry_over,
+            second_attempt,
             asked_at: None,
             form: Form::Wrapped,
         }),

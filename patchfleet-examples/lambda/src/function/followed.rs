@@ -1,6 +1,7 @@
 //! Campaigns that are written down, and driven call by call.
 
 use super::handover::NotHandedOver;
+use super::second_attempt::Second;
 use super::troubles::Troubles;
 use super::{Call, Function, heard_by, margin, notices, out_of_time};
 use crate::answer::{Answer, Planned, Reported, Standing};
@@ -23,8 +24,8 @@ const TO_HEAR_ANSWERS: SignedDuration = SignedDuration::from_secs(10);
 /// How long the function waits by itself for something to do. Lambda is paid by time.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(5);
 
-/// How long after a caller was asked a campaign may begin.
-const BEGINS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+/// How long after a caller was asked a campaign may begin, and how long after the end of a campaign its second attempt.
+pub(super) const BEGINS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// How many locations are named whose results cannot be read.
 const UNREAD_SHOWN: usize = 100;
@@ -44,6 +45,12 @@ impl Logged<'_> {
     /// Plans an event and writes its campaign down. Nothing is started yet. Where there is nothing to do, the campaign is
     /// over at once.
     pub(super) async fn start(&self, asked: &Asked, call: Call) -> Result<Answer, Failure> {
+        let (_, standing, planned) = self.begun(asked, call).await?;
+        Ok(Answer::Begun { standing, planned })
+    }
+
+    /// The campaign of an event, as its log says, how it stands with its second attempt, and what is planned.
+    async fn begun(&self, asked: &Asked, call: Call) -> Result<(State, Standing, Planned), Failure> {
         let campaign = asked.campaign();
         tracing::info!(%campaign, request = %asked.request.name, event = %asked.event, "asked");
         let troubles = Troubles::default();
@@ -66,34 +73,34 @@ impl Logged<'_> {
                 standing = self.drive(&begun, &state, &troubles, call).await?;
                 state = self.load(campaign).await?;
             }
+            if state.finished().is_some() {
+                standing = self.ended(&state, call).await?;
+            }
             for warning in &state.plan().warnings {
                 tracing::warn!(%campaign, "the plan warns: {}", one_line(warning));
             }
             let planned = Planned::of(state.plan());
-            Ok(Answer::Begun { standing, planned })
+            Ok((state, standing, planned))
         };
-        let answer = self.in_time(
+        let begun = self.in_time(
             (&notices, &troubles),
             call,
             "before the campaign was written down",
             begin,
         );
-        let answer = answer.await?;
+        let begun = begun.await?;
         tracing::info!(%campaign, log = %self.log, "begun");
-        Ok(answer)
+        Ok(begun)
     }
 
     /// [`start`](Self::start) of an event by itself. The campaign is handed over to the state machine, if there is one.
     pub(super) async fn begin_and_hand_over(&self, asked: &Asked, call: Call) -> Result<Answer, Failure> {
-        let begun = self.start(asked, call).await?;
-        let (Answer::Begun { standing, planned }, Some(machine)) =
-            (&begun, &self.function.settings.state_machine)
-        else {
-            return Ok(begun);
+        let (state, standing, planned) = self.begun(asked, call).await?;
+        // Whoever drove a campaign that is over drives its second attempt.
+        let is_open = state.finished().is_none();
+        let Some(machine) = self.function.settings.state_machine.as_ref().filter(|_| is_open) else {
+            return Ok(Answer::Begun { standing, planned });
         };
-        if standing.is_over() {
-            return Ok(begun);
-        }
         let campaign = standing.campaign_id;
         let handing = async {
             let client = machine.client(&self.function.config);
@@ -129,12 +136,13 @@ impl Logged<'_> {
         }
         tracing::info!(%campaign, %machine, "handed over");
         Ok(Answer::Begun {
-            standing: standing.clone().handed_over(),
-            planned: planned.clone(),
+            standing: standing.handed_over(),
+            planned,
         })
     }
 
-    /// Drives a campaign until there is nothing to do for a while, or the function's time is nearly over.
+    /// Drives a campaign until there is nothing to do for a while, or the function's time is nearly over. If it is over and is to
+    /// have a second attempt, that is begun, or driven on. A call does one of these, so that each has the function's whole time.
     pub(super) async fn advance(
         &self,
         campaign: CampaignId,
@@ -144,18 +152,32 @@ impl Logged<'_> {
         let troubles = Troubles::default();
         let notices = heard_by(&troubles);
         let drive = async {
-            let state = self.load(campaign).await?;
+            let mut state = self.load(campaign).await?;
             if state.finished().is_some() {
-                return Ok(Standing::of(&state, call.at, call.at));
+                match self.second_of(&state, call).await? {
+                    Second::Begun(second) if second.finished().is_none() => state = *second,
+                    Second::Due => return self.begin_second(&state, &notices, call).await,
+                    Second::TooLate(late) => {
+                        let most = in_words(BEGINS_WITHIN);
+                        let why = format!(
+                            "it was over {late} ago, and no second attempt begins more than {most} later"
+                        );
+                        return Ok(self.not_tried_again(&state, &why, call));
+                    }
+                    Second::No | Second::Begun(_) => return self.ended(&state, call).await,
+                }
             }
             let campaigns = self.campaigns(&state.plan().request.access, &notices)?;
             let begun = campaigns.resume(&state).await;
             let begun = begun.map_err(|error| Failure::of_campaign(&error, self.log))?;
-            self.drive(&begun, &state, &troubles, call).await
+            let standing = self.drive(&begun, &state, &troubles, call).await?;
+            match standing.is_over() {
+                true => self.ended(&self.load(begun.id()).await?, call).await,
+                false => Ok(standing),
+            }
         };
-        let standing = self
-            .in_time((&notices, &troubles), call, "before the log was read", drive)
-            .await?;
+        let until = "before the log was read, or a second attempt was written down";
+        let standing = self.in_time((&notices, &troubles), call, until, drive).await?;
         tracing::info!(%campaign, turn, wait = standing.wait_seconds, "{}", standing.status);
         Ok(Answer::Driven {
             standing,
@@ -167,9 +189,8 @@ impl Logged<'_> {
     pub(super) async fn report(&self, campaign: CampaignId, call: Call) -> Result<Reported, Failure> {
         let report = async {
             let state = self.load(campaign).await?;
-            let report = self.store.report(&state, call.at).await;
-            let report = report.map_err(|error| Failure::of_log(&error, self.log))?;
-            Ok(Reported::of(report, &state.plan().warnings, self.log))
+            let report = self.report_of(&state, call).await?;
+            self.reported(&state, report, call).await
         };
         let troubles = Troubles::default();
         let notices = heard_by(&troubles);
@@ -261,7 +282,7 @@ impl Logged<'_> {
             let again = begun.collect_again().await.map_err(failed)?;
             let unread = again.unread.iter().take(UNREAD_SHOWN);
             Ok(Answer::Collected {
-                reported: Reported::of(again.report, &state.plan().warnings, self.log),
+                reported: self.reported(&state, again.report, call).await?,
                 read: again.read,
                 unread: unread
                     .map(|still| one_line(&format!("{}: {}", still.location, still.reason)))
@@ -341,7 +362,7 @@ fn refuse_old(asked: &Asked, state: &State, now: Timestamp) -> Result<(), Failur
 }
 
 /// A time for people: "7d 20m".
-fn in_words(time: SignedDuration) -> String {
+pub(super) fn in_words(time: SignedDuration) -> String {
     let round = SpanRound::new()
         .largest(Unit::Day)
         .smallest(Unit::Minute)

@@ -1,6 +1,7 @@
 //! Stopping a campaign.
 
 use super::followed::Logged;
+use super::second_attempt::Second;
 use super::troubles::Troubles;
 use super::{Call, heard_by};
 use crate::answer::{Answer, Standing};
@@ -15,7 +16,7 @@ use patchfleet_core::text::{in_log, names};
 const DENIED_SHOWN: usize = 10;
 
 impl Logged<'_> {
-    /// Has a campaign stopped, or the only one that is open. The log says so first, so whoever drives the campaign stops
+    /// Has a campaign stopped, or the only one that is open. If it is over, its second attempt is. The log says so first, so whoever drives the campaign stops
     /// it as well. Then this function does, for as long as it has. A stop that was said before the only open campaign was
     /// planned is not meant for it.
     pub(super) async fn stop(
@@ -50,9 +51,15 @@ impl Logged<'_> {
                     ),
                 });
             }
+            let second = self.second_of(&state, call).await?;
+            let state = match second {
+                Second::Begun(second) => *second,
+                Second::Due => return Err(self.not_begun_yet(&state)),
+                Second::No | Second::TooLate(_) => state,
+            };
             let campaigns = self.campaigns(&state.plan().request.access, &notices)?;
             let standing = match state.finished() {
-                Some(_) => Standing::of(&state, call.at, call.at),
+                Some(_) => self.ended(&state, call).await?,
                 None => {
                     let last_call = self.last_call(call);
                     tokio::select! {
@@ -118,6 +125,17 @@ impl Logged<'_> {
             log = self.log,
         );
         Failure::said(kind, &words)
+    }
+
+    /// The failure to stop what may be planned at this moment. It is no success, since nodes may begin.
+    fn not_begun_yet(&self, first: &State) -> Failure {
+        let words = format!(
+            "campaign {first} is over, and its second attempt may be planned at this moment. That can be stopped once it is written \
+             down in {log}: the same message, delivered again, stops it then",
+            first = first.campaign(),
+            log = self.log,
+        );
+        Failure::said(FailureKind::Failed, &words)
     }
 
     /// The only campaign that is open; `None` if none is.

@@ -99,6 +99,7 @@ fn places(calls: &[RequestRecord]) -> Vec<usize> {
 
 /// A campaign that nothing disturbs.
 struct Undisturbed {
+    /// It, or its second attempt.
     campaign: Value,
     turns: Vec<Turn>,
     truth: Value,
@@ -140,11 +141,11 @@ fn one_thread() -> tokio::runtime::Runtime {
 }
 
 /// Runs the campaign as the state machine does. If it is to be stopped, a person stops it once the first node is at work.
-async fn undisturbed(world: World, is_stopped: bool) -> Undisturbed {
+async fn undisturbed(world: World, start: Value, is_stopped: bool) -> Undisturbed {
     let sim = simulator_of(world).await;
     let mut turns = vec![];
-    let begun = kept(&sim, start(), &mut turns).await;
-    let campaign = begun["campaign_id"].clone();
+    let begun = kept(&sim, start, &mut turns).await;
+    let mut campaign = begun["campaign_id"].clone();
     let mut event = of("advance", &campaign);
     if is_stopped {
         let is_at_work = || nodes_begun(&sim.with_world(|world| world.state())) > 0;
@@ -154,6 +155,8 @@ async fn undisturbed(world: World, is_stopped: bool) -> Undisturbed {
     for turn in 0.. {
         assert!(turn < 100, "it does not end");
         let answer = kept(&sim, event, &mut turns).await;
+        // A campaign that is over may be followed by its second attempt.
+        campaign = answer["campaign_id"].clone();
         if answer["status"] == "over" {
             break;
         }
@@ -183,7 +186,7 @@ async fn killed_at(all: &Undisturbed, turn: &Turn, call: usize) -> Left {
             break;
         }
         pass(&sim, &answer);
-        answer = served(&sim, of("advance", &all.campaign)).await.unwrap();
+        answer = served(&sim, of("advance", &answer["campaign_id"])).await.unwrap();
     }
     Left {
         was_killed,
@@ -201,10 +204,10 @@ struct Left {
     report: Value,
 }
 
-/// Kills each turn from this number on at each of its places, on as many threads as there are cores.
-fn killed_everywhere(all: &Undisturbed, from: usize, check: impl Fn(&Left) + Sync) {
-    let turns = all.turns.iter().skip(from);
+/// Kills each of these turns at each of its places, of which there are so many at least, on as many threads as there are cores.
+fn killed_everywhere(all: &Undisturbed, turns: &[Turn], least: usize, check: impl Fn(&Left) + Sync) {
     let places: Vec<(&Turn, usize)> = turns
+        .iter()
         .flat_map(|turn| turn.places.iter().map(move |call| (turn, *call)))
         .collect();
     let (next, kills) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -225,7 +228,7 @@ fn killed_everywhere(all: &Undisturbed, from: usize, check: impl Fn(&Left) + Syn
     // A turn may make a call less than before, and is then over.
     assert!(all.turns.iter().all(|turn| !turn.places.is_empty()));
     let (kills, places) = (kills.into_inner(), places.len());
-    assert!(places >= 80, "{places} places");
+    assert!(places >= least, "{places} places");
     assert!(kills * 20 >= places * 19, "{kills} kills at {places} places");
     println!("{kills} kills");
 }
@@ -255,11 +258,11 @@ fn course(all: &Undisturbed) -> Vec<&str> {
 #[test]
 fn killed_at_any_call_and_delivered_twice_the_function_leaves_the_same_behind() {
     let runtime = one_thread();
-    let all = runtime.block_on(undisturbed(world(1, 0.5), false));
+    let all = runtime.block_on(undisturbed(world(1, 0.5), start(), false));
     assert_eq!(course(&all), ["start", "advance", "advance", "report"]);
     assert_eq!(all.report["exit_code"], 0, "{}", all.report);
     assert_eq!(all.truth["commands"].as_array().unwrap().len(), 2);
-    killed_everywhere(&all, 0, |left| {
+    killed_everywhere(&all, &all.turns, 80, |left| {
         assert_eq!(left.truth, all.truth, "{}", left.place);
         assert_eq!(left.report, all.report, "{}", left.place);
     });
@@ -268,7 +271,7 @@ fn killed_at_any_call_and_delivered_twice_the_function_leaves_the_same_behind() 
 #[test]
 fn killed_at_any_call_of_a_stop_and_after_it_the_function_begins_nothing_more() {
     let runtime = one_thread();
-    let all = runtime.block_on(undisturbed(world(3, 0.3), true));
+    let all = runtime.block_on(undisturbed(world(3, 0.3), start(), true));
     assert_eq!(
         course(&all),
         ["start", "stop", "advance", "advance", "advance", "report"]
@@ -288,7 +291,7 @@ fn killed_at_any_call_of_a_stop_and_after_it_the_function_begins_nothing_more() 
             && parents(truth) == 1
     };
     assert!(is_stopped(&all.truth, &all.report), "{}", all.report);
-    killed_everywhere(&all, 1, |left| {
+    killed_everywhere(&all, &all.turns[1..], 80, |left| {
         assert!(
             is_stopped(&left.truth, &left.report),
             "{}: {} {}",
@@ -296,5 +299,30 @@ fn killed_at_any_call_of_a_stop_and_after_it_the_function_begins_nothing_more() 
             left.report,
             left.truth
         );
+    });
+}
+
+#[test]
+fn killed_at_any_call_that_leads_to_a_second_attempt_the_function_leaves_the_same_behind() {
+    let runtime = one_thread();
+    // Quicker, as each look at what runs is a call of the function.
+    let world = super::second_attempt::WORLD
+        .replace("{ count = 2, patch = { minutes = 10.0 } }", "{ count = 1 }")
+        .replace(
+            "buckets =",
+            "patch = { minutes = 0.5, reboot_minutes = 0.1 }\nbuckets =",
+        )
+        .replace("5m", "20s");
+    let world = World::parse(&world).unwrap();
+    let start = json!({ "op": "start", "event": super::second_attempt::event("e-1") });
+    let all = runtime.block_on(undisturbed(world, start, false));
+    assert_eq!(all.report["exit_code"], 0, "{}", all.report);
+    assert_eq!(all.report["second_attempt"]["campaign_id"], all.campaign);
+    // The call in which the first campaign ended, the one that began the second attempt, and the first that drives it.
+    let is_of_second = |turn: &Turn| turn.event["campaign_id"] == all.campaign;
+    let drives = all.turns.iter().position(is_of_second).unwrap();
+    killed_everywhere(&all, &all.turns[drives - 2..=drives], 40, |left| {
+        assert_eq!(left.truth, all.truth, "{}", left.place);
+        assert_eq!(left.report, all.report, "{}", left.place);
     });
 }

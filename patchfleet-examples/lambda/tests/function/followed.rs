@@ -338,6 +338,39 @@ async fn a_call_in_which_a_campaign_came_no_further_because_something_fails_is_a
     assert_eq!(starts(&sim).len(), 1);
 }
 
+/// Nobody watches a function that waits, so whoever calls it has to hear that nothing begins.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_whose_campaign_waits_for_an_alarm_that_cannot_be_read_fails_its_call() {
+    let world = format!("{}[[alarms]]\nname = \"web errors\"\n", super::killed::WORLD);
+    let options = SimOptions {
+        clock: ClockMode::Jump,
+        ..SimOptions::default()
+    };
+    let sim = Sim::start(World::parse(&world).unwrap(), options).await.unwrap();
+    let mut request = small_request();
+    request["breaker"] = json!({ "alarm": "web errors" });
+    let start = json!({ "op": "start", "event": { "event_id": "e-1", "request": request } });
+    let begun = served(&sim, start).await.unwrap();
+    let advance = json!({ "op": "advance", "campaign_id": begun["campaign_id"] });
+    let denied: FaultSpec =
+        serde_json::from_value(json!({ "effect": "deny", "operations": ["cloudwatch:DescribeAlarms"] }))
+            .unwrap();
+    sim.with_world(|world| world.add_fault(denied).unwrap());
+    for _ in 0..2 {
+        let failure = served(&sim, advance.clone()).await.unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Failed, "{failure}");
+        for part in ["came no further in this call", "cloudwatch:DescribeAlarms", LOG] {
+            assert!(failure.message().contains(part), "no {part} in {failure}");
+        }
+    }
+    assert_eq!(starts(&sim), Vec::<Value>::new());
+    // Once it can be read, the campaign goes on.
+    sim.with_world(World::clear_faults);
+    sim.clock().advance(SignedDuration::from_mins(2));
+    let answer = served(&sim, advance).await.unwrap();
+    assert_eq!(answer["exit_code"], 0, "{answer}");
+}
+
 /// What a campaign took that is driven by calls of a minute.
 #[derive(Debug)]
 #[expect(dead_code, reason = "all of it is shown")]

@@ -150,6 +150,7 @@ fn plan(locations: usize) -> Result<Plan, String> {
         worst_case: serde_json::from_str(worst_case).map_err(|error| error.to_string())?,
         lifetime: None,
         retries: None,
+        second_attempt: false,
     })
 }
 

@@ -18,6 +18,7 @@ locals {
     WindowExecutionId            = "{{WINDOW_EXECUTION_ID}}"
     Cutoff                       = local.after
     CarryOver                    = var.carry_over ? "true" : ""
+    SecondAttempt                = var.second_attempt ? "true" : ""
     Regions                      = join(",", var.regions)
     ResourceGroup                = var.resource_group
     Operation                    = var.operation
@@ -95,6 +96,11 @@ resource "aws_ssm_maintenance_window_task" "this" {
     precondition {
       condition     = contains(["", "Patchfleet-RunPatchBaseline"], var.document_name == null ? "" : var.document_name) || !var.carry_over
       error_message = "carry_over: a runbook of your own (document_name) cannot be told which nodes to take, so it has to be false."
+    }
+
+    precondition {
+      condition     = contains(["", "Patchfleet-RunPatchBaseline"], var.document_name == null ? "" : var.document_name) || !var.second_attempt
+      error_message = "second_attempt: a runbook of your own (document_name) cannot be told which nodes to take, so it has to be false."
     }
   }
 

@@ -93,6 +93,12 @@ variable "carry_over" {
   default     = false
 }
 
+variable "second_attempt" {
+  description = "Whether the nodes that a campaign did not reach are tried once more when it is over. With keep_within_window that takes more than 6 hours that are left of the window."
+  type        = bool
+  default     = false
+}
+
 variable "enabled" {
   description = "Whether the window opens."
   type        = bool

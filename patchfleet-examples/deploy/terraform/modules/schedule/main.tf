@@ -16,6 +16,7 @@ locals {
     { request = local.whole },
     var.cutoff == null ? {} : { cutoff = var.cutoff },
     var.carry_over ? { carry_over = true } : {},
+    var.second_attempt ? { second_attempt = true } : {},
   )
 
   # jsonencode writes angle brackets as codes. Scheduler would not know its own names by them.

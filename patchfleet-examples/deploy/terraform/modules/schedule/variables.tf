@@ -93,6 +93,12 @@ variable "carry_over" {
   default     = false
 }
 
+variable "second_attempt" {
+  description = "Whether the nodes that a campaign did not reach are tried once more when it is over, before its cutoff. A command lives for more than 6 hours."
+  type        = bool
+  default     = false
+}
+
 variable "request" {
   description = "The request, with the fields of a request file: name, targets, patch, budget and so on. Try it with `patchfleet plan -f request.json` first."
   type        = any
