@@ -163,6 +163,7 @@ impl Automation for OneNode {
             parameters: request.parameters,
             document: Some(request.document_name.to_string()),
             locations: None,
+            triggered: None,
             answered_at: Some(self.clock.now()),
         }))
     }

@@ -40,7 +40,7 @@ pub(crate) use decide::AT_CUTOFF;
 pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread};
 pub(crate) use driver::{Driver, name_taken};
 pub use event::{
-    AlarmSaid, CalendarsSaid, Event, NotStopped, NotWell, ParseDigestError, RECORD_FORMAT, Record,
+    AlarmSaid, AlarmStop, CalendarsSaid, Event, NotStopped, NotWell, ParseDigestError, RECORD_FORMAT, Record,
     RecordDigest, Replacement, StopAsked, StopMode, TurnedUp,
 };
 pub(crate) use fire::{Before, Fired, fire_plan, fired_before, require_no_driver, within};

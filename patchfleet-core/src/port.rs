@@ -24,7 +24,7 @@ mod put_off;
 pub use alarms::{AlarmState, AlarmView, Alarms};
 pub use automation::{
     Automation, ChildView, ExecutionStatus, ExecutionView, SentCommand, StartRequest, StepView, StopType,
-    Tag, TargetLocation,
+    Tag, TargetLocation, TriggeredAlarm,
 };
 pub use aws_error::AwsError;
 pub use clock::Clock;

@@ -184,11 +184,21 @@ fn any_request() -> impl Strategy<Value = serde_json::Value> {
         ("waves", waves()),
         (
             "breaker",
-            (1..99_u32, "[1-9]?[0-9]%", 1..99_u32, "[a-z]{1,9}[ :/é]?[A-Z]{1,9}")
-                .prop_map(|(n, share, sample, alarm)| {
-                    serde_json::json!({
+            (
+                1..99_u32,
+                "[1-9]?[0-9]%",
+                1..99_u32,
+                "[a-z]{1,9}[ :/é]?[A-Z]{1,9}",
+                proptest::bool::ANY,
+            )
+                .prop_map(|(n, share, sample, alarm, handed)| {
+                    let mut breaker = serde_json::json!({
                         "consecutive_failures": n, "failure_share": share, "sample": sample, "alarm": alarm,
-                    })
+                    });
+                    if handed {
+                        breaker["hand_alarm_to_aws"] = true.into();
+                    }
+                    breaker
                 })
                 .boxed(),
         ),

@@ -28,12 +28,13 @@ mod tag;
 mod tests;
 mod time;
 
+pub(crate) use automation::{
+    AlarmConfiguration, Failure, FailureKind, FailureStage, RateInput, TargetLocation, TargetUnit, Token,
+    TriggeredAlarm,
+};
 pub use automation::{
     Execution, LocationTargets, RateControl, Selection, Shape, Signal, SignalRefusal, StartOrder,
     StartRefusal, Step,
-};
-pub(crate) use automation::{
-    Failure, FailureKind, FailureStage, RateInput, TargetLocation, TargetUnit, Token,
 };
 pub(crate) use calls::Struck;
 pub use calls::{Fault, RequestRecord};

@@ -39,15 +39,9 @@ FAULT_ONLY = {
 NOT_SENT = {}
 
 NOT_SHOWN = {
-    "of CloudWatch alarms, with which a start and a command are refused": [
-        "ssm.AutomationExecution.AlarmConfiguration",
-        "ssm.AutomationExecution.TriggeredAlarms",
-        "ssm.AutomationExecutionMetadata.AlarmConfiguration",
-        "ssm.AutomationExecutionMetadata.TriggeredAlarms",
+    "of CloudWatch alarms of steps and of target locations, which are refused": [
         "ssm.StepExecution.TriggeredAlarms",
         "ssm.*.TargetLocationAlarmConfiguration",
-        "ssm.Alarm.*",
-        "ssm.AlarmStateInformation.*",
     ],
     "of Change Manager, OpsCenter and State Manager, which are not simulated": [
         "ssm.*.AssociationId",

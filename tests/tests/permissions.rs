@@ -70,7 +70,7 @@ fn what_is_printed_for_everything_that_a_request_may_use_is_what_the_table_has()
             r#"targets = { resource_group = "Web", accounts = ["ou-perm-workload", "333333333333"], include_child_ous = true, regions = "all-enabled" }
                access = { external_id = { ssm = "/id" } }"#,
             r#"change_calendars = ["Freezes"]
-               breaker = { alarm = "web errors" }
+               breaker = { alarm = "web errors", hand_alarm_to_aws = true }
                targets = { tags = { Env = ["prod"] }, accounts = ["ou-perm-workload"], regions = ["us-east-1"] }
                access = { external_id = { secret = "id" } }
                patch = { operation = "Install", baseline_override = "s3://bucket/key" }"#,

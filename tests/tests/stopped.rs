@@ -8,6 +8,8 @@
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
+#[path = "stopped/alarm.rs"]
+mod alarm;
 #[path = "stopped/elsewhere.rs"]
 mod elsewhere;
 

@@ -335,6 +335,45 @@ async fn an_alarm_that_goes_off_in_mid_campaign_is_seen_alike_and_what_is_not_be
 }
 
 #[tokio::test]
+async fn an_alarm_that_is_handed_to_aws_stops_what_runs_alike() {
+    let world = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }, { id = "222222222222", name = "Two" }]
+        [[alarms]]
+        name = "web errors"
+        regions = ["us-east-1"]
+        states = [{ at = "3m", state = "ALARM" }, { at = "8m", state = "OK" }]
+        [[groups]]
+        name = "Web"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1"]
+        nodes = [{ count = 4, patch = { minutes = 5.0 } }]
+    "#;
+    let text = r#"
+        name = "alarm"
+        patch = { operation = "Install" }
+        breaker = { alarm = "web errors", hand_alarm_to_aws = true }
+        [targets]
+        resource_group = "Web"
+        accounts = ["111111111111", "222222222222"]
+        regions = ["us-east-1"]
+        [budget]
+        nodes = { max_concurrency = 1, max_errors = 4 }
+        locations = { max_concurrency = 2, max_errors = 2 }
+    "#;
+    let account = the_same(world, &request(text).unwrap()).await;
+    assert_eq!(account.report.outcome, ReportOutcome::Halted);
+    let stopped = account.report.locations.iter();
+    let details: Vec<&str> = stopped.map(|at| at.detail.as_str()).collect();
+    let why = "Systems Manager stopped it, as the CloudWatch alarm web errors was in the state ALARM";
+    assert!(
+        details.len() == 2 && details.iter().all(|detail| detail.ends_with(why)),
+        "{details:?}"
+    );
+}
+
+#[tokio::test]
 async fn services_that_are_bounded_by_their_tag_are_patched_alike() {
     let world = r#"
         management_account = "111111111111"

@@ -129,7 +129,21 @@ pub(super) fn administration(request: &PatchRequest, scope: &Scope<'_>) -> Vec<S
         return vec![];
     }
     let roles = scope.roles(&request.automation.execution_role);
-    vec![Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles)]
+    let mut statements = vec![Statement::new("EnterTheAccounts", &["sts:AssumeRole"], roles)];
+    if request.breaker.hand_alarm_to_aws {
+        // Whatever an automation runs with reads its alarm and stops it (Systems Manager User Guide, "Configuring Automations to
+        // monitor CloudWatch Alarms").
+        statements.push(Statement::everywhere(
+            "ReadTheAlarm",
+            &["cloudwatch:DescribeAlarms"],
+        ));
+        statements.push(Statement::new(
+            "StopForTheAlarm",
+            &["ssm:StopAutomationExecution"],
+            vec![scope.executions(&scope.central)],
+        ));
+    }
+    statements
 }
 
 /// The ARN of the administration role.

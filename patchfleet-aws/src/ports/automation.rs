@@ -66,6 +66,7 @@ impl Automation for Aws {
                 failure: execution.failure_message().unwrap_or_default().to_owned(),
                 started_at: execution.execution_start_time().and_then(timestamp),
                 locations: start::locations(execution.target_locations()),
+                triggered: execution::triggered(execution.triggered_alarms()),
                 document: execution.document_name.filter(|name| !name.is_empty()),
                 parameters: execution.parameters.unwrap_or_default().into_iter().collect(),
                 answered_at,

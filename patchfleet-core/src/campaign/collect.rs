@@ -83,11 +83,17 @@ impl Job<'_> {
     /// ends as [`unreadable`](Self::unreadable).
     pub(super) async fn collect(&self) -> PortResult<Collected> {
         let mut collected = self.look().await?;
-        if let (Collected::Settled(settlement) | Collected::Lagging(settlement, _), Some(asked)) =
-            (&mut collected, self.state.stop_asked())
+        let unit = self.state.units().get(&self.unit);
+        let alarm = unit.and_then(|unit| unit.stopped_for_alarm.as_ref());
+        let why = match self.state.stop_asked() {
+            Some(asked) => Some(asked.to_string()),
+            None => alarm.map(|alarm| format!("Systems Manager stopped it, as {alarm}")),
+        };
+        if let (Collected::Settled(settlement) | Collected::Lagging(settlement, _), Some(why)) =
+            (&mut collected, why)
             && settlement.outcome == LocationOutcome::Cancelled
         {
-            let words = [settlement.detail.clone(), asked.to_string()];
+            let words = [settlement.detail.clone(), why];
             settlement.detail = words
                 .into_iter()
                 .filter(|words| !words.is_empty())

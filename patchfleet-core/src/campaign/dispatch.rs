@@ -109,6 +109,7 @@ impl Automation for AsExecution {
                 parameters: BTreeMap::new(),
                 document: Some(runbook::command_document().to_string()),
                 locations: Some(BTreeSet::from([self.location.clone()])),
+                triggered: None,
                 answered_at: None,
             })
         })

@@ -15,7 +15,7 @@ mod digest;
 mod not_well;
 mod stop;
 
-pub use alarm::AlarmSaid;
+pub use alarm::{AlarmSaid, AlarmStop};
 pub use calendars::CalendarsSaid;
 pub use digest::{ParseDigestError, RecordDigest};
 pub use not_well::NotWell;
@@ -200,6 +200,15 @@ pub enum Event {
         unit: UnitId,
         /// The location in which it was cancelled; `None`: the unit's execution.
         location: Option<Location>,
+    },
+    /// AWS has a reason to stop the unit's execution, which was started with the CloudWatch alarm of the request. What is
+    /// cancelled of it is no cancel by somebody else. Nothing more is begun, for good.
+    StoppedForAlarm {
+        /// The unit.
+        unit: UnitId,
+        /// The reason.
+        #[serde(flatten)]
+        alarm: AlarmStop,
     },
     /// A person says that the campaign goes on, whatever was cancelled before. It is open again, and
     /// what had not been begun is begun. What was cancelled stays so.

@@ -4,9 +4,11 @@ use super::commands::{self, Patching};
 use super::memory::Parent;
 use super::polls::later;
 use super::state::{StartState, State, UnitState};
-use super::{Event, READS_AT_ONCE};
+use super::{AlarmStop, Event, READS_AT_ONCE};
 use crate::id::{CommandId, ExecutionId, Location, UnitId};
-use crate::port::{Automation, CommandView, ExecutionStatus, PortResult, ResultPorts, StepView, Walk};
+use crate::port::{
+    Automation, CommandView, ExecutionStatus, PortResult, ResultPorts, StepView, TriggeredAlarm, Walk,
+};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,8 @@ pub(super) struct Observed {
     pub(super) parent: Parent,
     /// Whether the execution was cancelled. Its status, which was read before the steps, may not say so yet.
     cancelled: bool,
+    /// What its alarm has AWS stop it for.
+    triggered: Option<TriggeredAlarm>,
     pub(super) steps: BTreeMap<Location, StepView>,
 }
 
@@ -52,8 +56,11 @@ pub(super) async fn observe(automation: &dyn Automation, execution: &ExecutionId
     }
     // The steps of a cancelled execution end as Cancelled, whatever becomes of what they began.
     let mut cancelled = view.status.is_cancelled();
+    let mut triggered = view.triggered;
     if !cancelled && steps.values().any(|step| step.status.is_cancelled()) {
-        cancelled = automation.execution(execution).await?.status.is_cancelled();
+        let newer = automation.execution(execution).await?;
+        cancelled = newer.status.is_cancelled();
+        triggered = newer.triggered.or(triggered);
     }
     Ok(Observed {
         execution: execution.clone(),
@@ -62,6 +69,7 @@ pub(super) async fn observe(automation: &dyn Automation, execution: &ExecutionId
             failure: view.failure,
         },
         cancelled,
+        triggered,
         steps,
     })
 }
@@ -194,6 +202,7 @@ impl Observed {
                 });
             }
         }
+        events.extend(self.stopped_for_alarm(state, id));
         let cancels = self.cancels(state, id).into_iter();
         events.extend(cancels.map(|location| Event::CancelledElsewhere { unit: id, location }));
         if let StartState::Started { at, .. } = unit.start
@@ -209,10 +218,23 @@ impl Observed {
         events
     }
 
+    /// That AWS has a reason to stop the execution for the alarm that it was started with, if the log does not say so yet.
+    pub(super) fn stopped_for_alarm(&self, state: &State, unit: UnitId) -> Option<Event> {
+        let is_news = state.units().get(&unit)?.stopped_for_alarm.is_none();
+        let alarm = AlarmStop {
+            name: state.plan().request.breaker.handed_alarm()?.clone(),
+            triggered: self.triggered?,
+        };
+        is_news.then_some(Event::StoppedForAlarm { unit, alarm })
+    }
+
     /// The cancels that the log does not have yet. They are somebody else's, as the campaign's own stops are left out. The step of a
     /// cancelled execution says
     /// nothing of its location, in which everything may run on and be cancelled later.
     pub(super) fn cancels(&self, state: &State, unit: UnitId) -> BTreeSet<Option<Location>> {
+        if self.stopped_for_alarm(state, unit).is_some() {
+            return BTreeSet::new();
+        }
         let execution = self.cancelled.then_some(None);
         let steps = self
             .steps

@@ -6,7 +6,8 @@
 use super::clocks::Placed;
 use super::ledger::Ledger;
 use super::{
-    AlarmSaid, CalendarsSaid, Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record, StopAsked,
+    AlarmSaid, AlarmStop, CalendarsSaid, Chain, ChainError, Event, LogKey, NotStopped, RECORD_FORMAT, Record,
+    StopAsked,
 };
 use crate::id::{CampaignId, ClientToken, ExecutionId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
@@ -130,6 +131,8 @@ pub struct State {
     calendars: Option<CalendarsSaid>,
     /// What the alarm said last, or that it was in the state ALARM once.
     alarm: Option<AlarmSaid>,
+    /// The first unit that AWS stopped for the alarm, and why.
+    stopped_for_alarm: Option<(UnitId, AlarmStop)>,
     /// The waves that have units, in their order.
     waves: Vec<u32>,
     /// Those of them that are over, and since when.
@@ -217,6 +220,7 @@ impl State {
                 .collect(),
             runbook: None,
             cancels: BTreeMap::new(),
+            stopped_for_alarm: None,
             left_out_for: None,
             unattended: None,
             calendars: None,

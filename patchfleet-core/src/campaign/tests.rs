@@ -3,6 +3,7 @@
 mod abandon;
 pub(crate) mod admission;
 mod again;
+mod alarm_at_aws;
 mod alarms;
 mod aws;
 mod bounds;

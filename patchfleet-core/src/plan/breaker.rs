@@ -41,6 +41,13 @@ impl Plan {
                  ALARM (alarm)"
             ));
         }
+        if breaker.handed_alarm().is_some() {
+            lines.push(
+                "    Systems Manager then stops by itself what was started, also if nobody drives the campaign, and if it cannot \
+                 read the alarm (hand_alarm_to_aws)"
+                    .to_owned(),
+            );
+        }
         (!lines.is_empty()).then(|| format!("Breakers\n{}\n", lines.join("\n")))
     }
 

@@ -251,6 +251,10 @@ impl Plan {
         if self.request.automation.dispatch == Dispatch::RunCommand {
             return self.check_command(unit, paced);
         }
+        let alarm = self.request.breaker.handed_alarm();
+        if start.alarm.as_ref() != alarm {
+            return Err(fault("its alarm", &start.alarm, &alarm));
+        }
         let target = start.target_location();
         if target.execution_role_name != settings.execution_role {
             let (found, expected) = (&target.execution_role_name, &settings.execution_role);

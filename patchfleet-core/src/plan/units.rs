@@ -134,6 +134,7 @@ impl Draft {
                 execution_role_name: request.automation.execution_role.clone(),
             }],
             tags: Vec::new(),
+            alarm: request.breaker.handed_alarm().cloned(),
             command: None,
         };
         Unit::new(id, self.wave, self.nodes, request.budget.nodes, start)

@@ -125,6 +125,8 @@ pub struct ExecutionView {
     pub document: Option<String>,
     /// The accounts and Regions that it was started for, if AWS gives them and each is one.
     pub locations: Option<BTreeSet<Location>>,
+    /// What its CloudWatch alarm has AWS stop it for. `None`: nothing, or it has no alarm.
+    pub triggered: Option<TriggeredAlarm>,
     /// When AWS gave this answer, by AWS's clock. `None` if the answer does not say.
     pub answered_at: Option<Timestamp>,
 }
@@ -139,6 +141,7 @@ impl fmt::Debug for ExecutionView {
             parameters,
             document,
             locations,
+            triggered,
             answered_at,
         } = self;
         f.debug_struct("ExecutionView")
@@ -148,8 +151,31 @@ impl fmt::Debug for ExecutionView {
             .field("parameters", &presigned::Parameters(parameters))
             .field("document", document)
             .field("locations", locations)
+            .field("triggered", triggered)
             .field("answered_at", answered_at)
             .finish()
+    }
+}
+
+/// What a CloudWatch alarm has AWS stop an execution for that was started with it (`TriggeredAlarms` of GetAutomationExecution, and
+/// there `State`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TriggeredAlarm {
+    /// It is in the state ALARM (`ALARM`).
+    Alarm,
+    /// AWS could not read its state (`UNKNOWN`).
+    Unknown,
+}
+
+impl TriggeredAlarm {
+    /// What AWS's word for it means. A word that is not known says no more than that there was a reason.
+    #[must_use]
+    pub fn of(state: &str) -> Self {
+        match state {
+            "ALARM" => Self::Alarm,
+            _ => Self::Unknown,
+        }
     }
 }
 

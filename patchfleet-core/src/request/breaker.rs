@@ -21,6 +21,10 @@ pub struct Breaker {
     /// A CloudWatch alarm of the central account and Region that may not be in the state ALARM. `None`: none is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alarm: Option<AlarmName>,
+    /// Whether each start hands the alarm to Systems Manager as well (`AlarmConfiguration`), which then stops what it has started,
+    /// also while nobody drives the campaign. Default: false.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hand_alarm_to_aws: bool,
 }
 
 /// How large a share of the last nodes may have failed.
@@ -45,6 +49,11 @@ impl Breaker {
     #[must_use]
     pub fn counts_results(&self) -> bool {
         self.consecutive_failures.is_some() || self.failure_share.is_some()
+    }
+
+    /// The alarm that each start hands to Systems Manager.
+    pub(crate) fn handed_alarm(&self) -> Option<&AlarmName> {
+        self.alarm.as_ref().filter(|_| self.hand_alarm_to_aws)
     }
 }
 
@@ -118,11 +127,14 @@ pub(super) fn read(field: &Field<'_>, out: &mut Collector) -> Breaker {
     let share = fields.take("failure_share");
     let sample = fields.take("sample");
     let alarm = fields.take("alarm");
+    let handed = fields.take("hand_alarm_to_aws");
+    let path_of_alarm = fields.path_of("alarm");
     let path_of_share = fields.path_of("failure_share");
     if consecutive.is_none()
         && share.is_none()
         && sample.is_none()
         && alarm.is_none()
+        && handed.is_none()
         && !fields.has_unknown()
         && before == out.len()
     {
@@ -132,6 +144,11 @@ pub(super) fn read(field: &Field<'_>, out: &mut Collector) -> Breaker {
     if share.is_none() && sample.is_some() {
         let expected = "the share of breaker.sample nodes that may have failed, such as \"30%\"";
         out.add(Problem::new(ProblemCode::Missing, path_of_share, "", expected));
+    }
+    let hand_alarm_to_aws = handed.and_then(|field| field.boolean(out)).unwrap_or(false);
+    if hand_alarm_to_aws && alarm.is_none() {
+        let expected = "the name of the CloudWatch alarm that is handed to Systems Manager";
+        out.missing(&path_of_alarm, expected);
     }
     let most = share.and_then(|field| {
         let share = field.text(Share::SHAPE, out)?.parse().ok();
@@ -150,6 +167,7 @@ pub(super) fn read(field: &Field<'_>, out: &mut Collector) -> Breaker {
             .zip(sample)
             .map(|(most, sample)| FailureShare { most, sample }),
         alarm: alarm.and_then(|field| field.id(out)),
+        hand_alarm_to_aws,
     };
     fields.finish(out);
     breaker

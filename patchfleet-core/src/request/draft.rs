@@ -234,6 +234,16 @@ impl Draft {
             }
             return;
         }
+        if self.breaker.hand_alarm_to_aws {
+            let expected = "false with dispatch = \"run-command\": commands are sent in the accounts and Regions of the nodes, where \
+                            Systems Manager would look for an alarm of its own";
+            out.add(Problem::new(
+                ProblemCode::Conflict,
+                "breaker.hand_alarm_to_aws",
+                "true",
+                expected,
+            ));
+        }
         let mut refuse = |key: &str, value: String, instead: &str| {
             let expected = format!(
                 "nothing with dispatch = \"run-command\", where patchfleet sends the command itself: {instead}"

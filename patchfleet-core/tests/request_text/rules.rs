@@ -473,6 +473,22 @@ fn a_breaker_has_a_count_of_locations_or_a_share_of_nodes() {
     assert_eq!(alarm.as_str(), "Web errors: é");
     let long = "a".repeat(255);
     assert!(read(&format!("alarm = \"{long}\"")).alarm.is_some());
+    let alarmed = read("alarm = \"web errors\"\nhand_alarm_to_aws = true");
+    assert!(alarmed.hand_alarm_to_aws && !read("alarm = \"web errors\"").hand_alarm_to_aws);
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, "[breaker]\nhand_alarm_to_aws = true\n")), @"
+    the request has 1 problem
+      [missing] breaker.alarm (line 5, column 2): expected the name of the CloudWatch alarm that is handed to Systems Manager
+    ");
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, "[breaker]\nalarm = \"a\"\nhand_alarm_to_aws = \"yes\"\n")), @r#"
+    the request has 1 problem
+      [wrong_type] breaker.hand_alarm_to_aws = "yes" (line 7, column 1): expected true or false
+    "#);
+    let sends =
+        "[breaker]\nalarm = \"a\"\nhand_alarm_to_aws = true\n[automation]\ndispatch = \"run-command\"\n";
+    insta::assert_snapshot!(problems(&toml_with(TARGETS, sends)), @r#"
+    the request has 1 problem
+      [conflict] breaker.hand_alarm_to_aws = true (line 7, column 1): false with dispatch = "run-command": commands are sent in the accounts and Regions of the nodes, where Systems Manager would look for an alarm of its own
+    "#);
     for wrong in [
         "",
         " a",

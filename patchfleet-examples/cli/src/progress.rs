@@ -199,6 +199,9 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
             Some(location) => format!("{location}: cancelled by somebody else: nothing more is begun"),
             None => format!("unit {unit}: cancelled by somebody else: nothing more is begun"),
         },
+        Event::StoppedForAlarm { unit, alarm } => {
+            format!("unit {unit}: Systems Manager stopped it, as {alarm}: nothing more is begun")
+        }
         Event::GoneOn { by, begin, found } => {
             let rest: usize = begin
                 .iter()

@@ -3,7 +3,10 @@
 use super::{ApiError, Caller, Operation, Principal, Service, check::given, documents::is_reserved, input};
 use crate::model::without_nulls;
 use crate::world::Tag;
-use crate::world::{RateControl, RateInput, StartOrder, StartRefusal, Target, TargetLocation, Token, World};
+use crate::world::{
+    AlarmConfiguration, RateControl, RateInput, StartOrder, StartRefusal, Target, TargetLocation, Token,
+    World,
+};
 use patchfleet_core::id::Location;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -26,7 +29,7 @@ input! {
         #[serde(rename = "TargetLocationsURL")]
         target_locations_url: String,
         tags: Vec<Tag>,
-        alarm_configuration: Value,
+        alarm_configuration: AlarmConfiguration,
     }
 }
 
@@ -47,14 +50,9 @@ impl StartAutomationExecution {
         if self.target_locations_url.is_some() {
             return Err(invalid("TargetLocationsURL is not simulated."));
         }
-        let alarmed = self.alarm_configuration.is_some()
-            || self
-                .target_locations
-                .iter()
-                .flatten()
-                .any(|entry| entry.target_location_alarm_configuration.is_some());
-        if alarmed {
-            return Err(invalid("Alarms are not simulated."));
+        let mut entries = self.target_locations.iter().flatten();
+        if entries.any(|entry| entry.target_location_alarm_configuration.is_some()) {
+            return Err(invalid("Alarms of target locations are not simulated."));
         }
         Ok(())
     }
@@ -151,6 +149,7 @@ impl StartAutomationExecution {
             rate: own,
             said: rate,
             tags: tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            alarm: self.alarm_configuration,
             token,
             mode,
         })

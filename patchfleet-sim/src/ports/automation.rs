@@ -10,7 +10,7 @@ use patchfleet_core::{
     id::{ClientToken, DocumentName, ExecutionId, Location},
     port::{
         Automation, BoxFuture, ChildView, Clock as _, ExecutionStatus, ExecutionView, Page, PageToken,
-        PortResult, SentCommand, StartRequest, StepView, StopType,
+        PortResult, SentCommand, StartRequest, StepView, StopType, TriggeredAlarm,
     },
 };
 use serde_json::{Value, json};
@@ -97,6 +97,10 @@ impl Automation for MemoryPorts {
                 started_at: Some(one.execution_start_time.0),
                 locations: locations(one.target_locations.as_deref().unwrap_or_default()),
                 document: Some(one.document_name),
+                triggered: one
+                    .alarm
+                    .triggered_alarms
+                    .map(|[alarm]| TriggeredAlarm::of(alarm.state)),
                 parameters: one.parameters,
                 answered_at: Some(self.clock.now()),
             })

@@ -1,5 +1,6 @@
 //! Automation: executions from their start to their end, and what may run at once.
 
+mod alarm;
 mod cancel;
 mod execution;
 mod executions;
@@ -13,6 +14,7 @@ mod steps;
 mod target_location;
 mod token;
 
+pub(crate) use alarm::{AlarmConfiguration, TriggeredAlarm};
 pub use execution::{Execution, LocationTargets, Shape, StartOrder, StartRefusal, Step};
 pub(crate) use execution::{Failure, FailureKind, FailureStage, TargetUnit};
 pub(crate) use executions::Executions;

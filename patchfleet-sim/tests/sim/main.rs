@@ -47,6 +47,7 @@ mod signals;
 mod slow;
 mod socket;
 mod starts;
+mod stopped_by_alarm;
 mod stops;
 mod wire;
 mod world_errors;

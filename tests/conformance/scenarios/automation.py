@@ -283,3 +283,20 @@ def a_rate_control_automation_has_a_child_for_each_target(stage):
     stage.advance(7200)
     ssm.get_automation_execution(AutomationExecutionId=located)
     ssm.describe_automation_executions(MaxResults=1)
+
+
+@scenario()
+def an_alarm_that_is_not_there_stops_an_execution(stage):
+    alarm = {"Alarms": [{"Name": "too-many-errors"}], "IgnorePollAlarmFailure": False}
+    ssm = stage.client("ssm")
+    that = start(stage, TargetLocations=[EVERYWHERE], AlarmConfiguration=alarm)
+    stage.advance(60)
+    found = ssm.get_automation_execution(AutomationExecutionId=that)["AutomationExecution"]
+    assert found["AutomationExecutionStatus"] == "Cancelled", found
+    assert found["AlarmConfiguration"] == alarm, found
+    assert found["TriggeredAlarms"] == [{"Name": "too-many-errors", "State": "UNKNOWN"}], found
+    listed = ssm.describe_automation_executions(Filters=[{"Key": "ExecutionId", "Values": [that]}])
+    only = listed["AutomationExecutionMetadataList"][0]
+    assert {key: only[key] for key in ["AlarmConfiguration", "TriggeredAlarms"]} == {
+        key: found[key] for key in ["AlarmConfiguration", "TriggeredAlarms"]
+    }, only

@@ -7,7 +7,7 @@ use aws_sdk_ssm::types as ssm;
 use aws_sdk_ssm::types::AutomationExecutionFilterKey as Key;
 use jiff::Timestamp;
 use patchfleet_core::id::{DocumentName, ExecutionId, Location};
-use patchfleet_core::port::{ExecutionStatus, Page, PageToken, PortResult, StepView};
+use patchfleet_core::port::{ExecutionStatus, Page, PageToken, PortResult, StepView, TriggeredAlarm};
 use std::convert::Infallible;
 
 /// The filters of a listing of executions. Each of them has to hold.
@@ -112,6 +112,13 @@ pub(super) fn is_start_of(found: &ssm::AutomationExecutionMetadata, document: &D
 pub(super) fn read_status(status: Option<&ssm::AutomationExecutionStatus>) -> ExecutionStatus {
     // A step without a status counts as not begun, so it is looked at again.
     status.map_or(ExecutionStatus::Pending, |status| status.as_str().into())
+}
+
+/// What the alarm of an execution has AWS stop it for. An execution has one alarm at most.
+pub(super) fn triggered(alarms: &[ssm::AlarmStateInformation]) -> Option<TriggeredAlarm> {
+    alarms
+        .first()
+        .map(|alarm| TriggeredAlarm::of(alarm.state().as_str()))
 }
 
 pub(super) fn read_step(step: &ssm::StepExecution) -> StepView {

@@ -21,6 +21,7 @@ pub(super) fn fill(
         parameters,
         target_locations: [target],
         tags,
+        alarm,
         // What patchfleet sends itself never comes here.
         command: _,
     } = request;
@@ -42,6 +43,15 @@ pub(super) fn fill(
         .iter()
         .map(|tag| ssm::Tag::builder().key(&tag.key).value(&tag.value).build())
         .collect::<Result<Vec<_>, _>>()?;
+    let alarm = alarm
+        .as_ref()
+        .map(|name| {
+            let named = ssm::Alarm::builder().name(name.as_str()).build()?;
+            let of_one = ssm::AlarmConfiguration::builder().alarms(named);
+            // An alarm that AWS cannot read is a reason to stop.
+            of_one.ignore_poll_alarm_failure(false).build()
+        })
+        .transpose()?;
     let parameters = parameters
         .iter()
         .map(|(name, values)| (name.clone(), values.clone()))
@@ -52,6 +62,7 @@ pub(super) fn fill(
         .set_parameters(Some(parameters))
         .target_locations(target)
         .set_tags((!tags.is_empty()).then_some(tags))
+        .set_alarm_configuration(alarm)
         .client_token(client_token.to_string()))
 }
 

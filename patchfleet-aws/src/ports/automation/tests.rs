@@ -10,7 +10,9 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use patchfleet_core::id::{ClientToken, ExecutionId};
-use patchfleet_core::port::{Automation, ExecutionStatus, PageToken, PortErrorKind, Sent, StartRequest, Tag};
+use patchfleet_core::port::{
+    Automation, ExecutionStatus, PageToken, PortErrorKind, Sent, StartRequest, Tag, TriggeredAlarm,
+};
 use serde_json::json;
 
 mod find;
@@ -54,6 +56,7 @@ pub(crate) fn request() -> StartRequest {
             key: "patchfleet:campaign".to_owned(),
             value: "c".to_owned(),
         }],
+        alarm: None,
         command: None,
     }
 }

@@ -35,11 +35,13 @@ impl Job<'_> {
                 |breaker| breaker.to_string(),
             ),
         };
-        let stop = self
-            .state
-            .units()
-            .get(&self.unit)
-            .and_then(|unit| unit.stop.as_ref());
+        let unit = self.state.units().get(&self.unit);
+        if let Some(alarm) = unit.and_then(|unit| unit.stopped_for_alarm.as_ref()) {
+            return format!(
+                "Systems Manager stopped the execution before it reached the location, as {alarm}"
+            );
+        }
+        let stop = unit.and_then(|unit| unit.stop.as_ref());
         if stop.is_some_and(|stop| stop.standing == StopStanding::Intended) {
             format!(
                 "the execution was stopped before it reached the location, by patchfleet as far as it can tell: it meant \

@@ -53,6 +53,16 @@ impl Driver {
                 };
             }
             let looks = drive.look(&mut over).await?;
+            let alarms = looks.iter().filter_map(|look| {
+                let (observed, _) = look.observed.as_ref()?;
+                observed.stopped_for_alarm(&drive.state, look.unit)
+            });
+            let alarms: Vec<Event> = alarms.collect();
+            if !alarms.is_empty() {
+                // Nobody cancelled it, and nothing goes on after that.
+                let _ = drive.append(alarms).await?;
+                continue;
+            }
             let listed = over.values().max().map(|over| later(*over, LOOK_UP_AFTER));
             if let Some(listed) = listed.filter(|listed| *listed > drive.now()) {
                 self.notices.waits(Awaited::Listed, "", listed, self.clock.now());

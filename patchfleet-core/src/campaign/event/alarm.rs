@@ -2,7 +2,7 @@
 
 use crate::id::AlarmName;
 use crate::plan::{in_alarm_in_words, shown_reason};
-use crate::port::{AlarmState, AlarmView, PortErrorKind, PortResult};
+use crate::port::{AlarmState, AlarmView, PortErrorKind, PortResult, TriggeredAlarm};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -71,6 +71,29 @@ impl fmt::Display for AlarmSaid {
                 f,
                 "it is not known whether the CloudWatch alarm is in the state ALARM, so nothing begins \
                  (cloudwatch:DescribeAlarms): {detail}"
+            ),
+        }
+    }
+}
+
+/// Why AWS stopped an execution that was started with the CloudWatch alarm of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmStop {
+    /// The alarm's name.
+    pub name: AlarmName,
+    /// What AWS says of it.
+    pub triggered: TriggeredAlarm,
+}
+
+/// The end of a sentence that begins with what Systems Manager did.
+impl fmt::Display for AlarmStop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match self.triggered {
+            TriggeredAlarm::Alarm => write!(f, "the CloudWatch alarm {name} was in the state ALARM"),
+            TriggeredAlarm::Unknown => write!(
+                f,
+                "it could not read the CloudWatch alarm {name} (the role that Automation runs with needs cloudwatch:DescribeAlarms)"
             ),
         }
     }

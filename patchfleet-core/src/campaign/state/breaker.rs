@@ -1,8 +1,8 @@
 //! Where a campaign stands with its breakers.
 
 use super::{LocationState, State};
-use crate::campaign::AlarmSaid;
 use crate::campaign::ledger::{Results, Settling};
+use crate::campaign::{AlarmSaid, AlarmStop};
 use crate::id::{AlarmName, Location, UnitId};
 use crate::outcome::NodeOutcome;
 use crate::plan::in_alarm_in_words;
@@ -38,6 +38,20 @@ pub enum BreakerStop {
         /// Since when it was, if CloudWatch says so.
         since: Option<Timestamp>,
     },
+    /// AWS stopped an execution for the alarm that it was started with.
+    StoppedForAlarm {
+        /// The first unit of which that was seen.
+        unit: UnitId,
+        /// Why.
+        alarm: AlarmStop,
+    },
+}
+
+impl BreakerStop {
+    /// Whether the CloudWatch alarm is why, and no results.
+    pub(crate) fn is_for_alarm(&self) -> bool {
+        matches!(self, Self::Alarm { .. } | Self::StoppedForAlarm { .. })
+    }
 }
 
 impl fmt::Display for BreakerStop {
@@ -55,6 +69,12 @@ impl fmt::Display for BreakerStop {
                 allowed.most, allowed.sample,
             ),
             Self::Alarm { name, reason, since } => f.write_str(&in_alarm_in_words(name, reason, *since)),
+            Self::StoppedForAlarm { unit, alarm } => {
+                write!(
+                    f,
+                    "Systems Manager stopped the execution of unit {unit}, as {alarm}"
+                )
+            }
         }
     }
 }
@@ -93,22 +113,25 @@ impl State {
             .or_else(|| self.alarm_stop())
     }
 
-    /// That the alarm of the request was in the state ALARM when it was asked.
+    /// That the alarm of the request was in the state ALARM when it was asked, or had AWS stop an execution.
     fn alarm_stop(&self) -> Option<BreakerStop> {
-        match self.alarm()? {
-            AlarmSaid::Alarm { name, reason, since } => Some(BreakerStop::Alarm {
+        match self.alarm() {
+            Some(AlarmSaid::Alarm { name, reason, since }) => Some(BreakerStop::Alarm {
                 name: name.clone(),
                 reason: reason.clone(),
                 since: *since,
             }),
-            AlarmSaid::Quiet | AlarmSaid::Unknown { .. } => None,
+            None | Some(AlarmSaid::Quiet | AlarmSaid::Unknown { .. }) => {
+                let (unit, alarm) = self.stopped_for_alarm.clone()?;
+                Some(BreakerStop::StoppedForAlarm { unit, alarm })
+            }
         }
     }
 
     /// The same once a person has accepted every cancel by others.
     pub(super) fn breaker_beside_cancels(&self) -> Option<BreakerStop> {
         let stop = self.breaker_stop()?;
-        if self.cancels.is_empty() || matches!(stop, BreakerStop::Alarm { .. }) {
+        if self.cancels.is_empty() || stop.is_for_alarm() {
             return Some(stop);
         }
         let limits = &self.plan.request.breaker;

@@ -128,7 +128,9 @@ impl State {
             | Event::StopInVain { unit, .. }
             | Event::StopRefused { unit, .. }
             | Event::UnitEnded { unit, .. } => About::Unit(*unit),
-            Event::CommandNotSent { unit, .. } => About::WholeUnit(*unit),
+            Event::CommandNotSent { unit, .. } | Event::StoppedForAlarm { unit, .. } => {
+                About::WholeUnit(*unit)
+            }
             Event::LocationObserved { unit, location, .. }
             | Event::CommandObserved { unit, location, .. }
             | Event::CommandEnded { unit, location }

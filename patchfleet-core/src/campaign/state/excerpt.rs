@@ -67,6 +67,7 @@ impl State {
             looking: None,
             calendars: None,
             alarm: self.alarm.clone(),
+            stopped_for_alarm: self.stopped_for_alarm.clone(),
             waves: vec![],
             wave_ends: BTreeMap::new(),
             approved: BTreeSet::new(),

@@ -102,7 +102,19 @@ impl State {
                 self.not_stopped.insert(place, detail.clone());
             }
             Event::CancelledElsewhere { unit, location } => {
-                self.cancels.entry((*unit, location.clone())).or_insert(false);
+                let known = self.units.get(unit);
+                // A driver that was late to see why may have said so.
+                if known.is_none_or(|unit| unit.stopped_for_alarm.is_none()) {
+                    self.cancels.entry((*unit, location.clone())).or_insert(false);
+                }
+            }
+            Event::StoppedForAlarm { unit: id, alarm } => {
+                if let Some(unit) = self.units.get_mut(id) {
+                    unit.stopped_for_alarm.get_or_insert_with(|| alarm.clone());
+                    self.stopped_for_alarm.get_or_insert_with(|| (*id, alarm.clone()));
+                    // What was seen before its reason was is no cancel by somebody else.
+                    self.cancels.retain(|(of, _), accepted| of != id || *accepted);
+                }
             }
             Event::Unattended { since } => {
                 self.unattended.get_or_insert((*since, at));

@@ -4,7 +4,7 @@ use super::{ASK_AGAIN_AFTER, LabelStop};
 use crate::budget::Seconds;
 use crate::campaign::clocks::Placed;
 use crate::campaign::ledger::UnitCounts;
-use crate::campaign::{NotWell, StopMode};
+use crate::campaign::{AlarmStop, NotWell, StopMode};
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::Tally;
@@ -47,6 +47,8 @@ pub(crate) struct UnitState {
     pub earlier_attempts: u32,
     /// That its execution is stopped by the campaign, if it is.
     pub stop: Option<Stop>,
+    /// That AWS stops it for the alarm that it was started with, if it does.
+    pub stopped_for_alarm: Option<AlarmStop>,
     /// Whether the log says that it is not begun any more, unless a person says that the campaign goes on.
     pub left_out: bool,
     /// Which value of a label was used up when it was left out, if that was the reason.
@@ -229,6 +231,7 @@ impl UnitState {
             waits: false,
             earlier_attempts: 0,
             stop: None,
+            stopped_for_alarm: None,
             left_out: false,
             kept_back: None,
             counts: UnitCounts::default(),
@@ -258,6 +261,7 @@ impl UnitState {
             waits: self.waits,
             earlier_attempts: self.earlier_attempts,
             stop: self.stop.clone(),
+            stopped_for_alarm: self.stopped_for_alarm.clone(),
             left_out: self.left_out,
             kept_back: self.kept_back.clone(),
             counts: UnitCounts::default(),
@@ -278,6 +282,7 @@ impl UnitState {
         self.start = StartState::NotStarted;
         self.ended = None;
         self.stop = None;
+        self.stopped_for_alarm = None;
         for location in self.locations.values_mut() {
             *location = LocationState::default();
         }
@@ -358,15 +363,16 @@ impl UnitState {
         runs && concerns && Stop::next(self.stop.as_ref(), asked).is_some()
     }
 
-    /// Whether what it did not begin may be the doing of the campaign's own stop.
+    /// Whether what it did not begin may be the doing of the campaign's own stop, or of AWS for the alarm.
     pub(in crate::campaign) fn may_be_stopped(&self) -> bool {
-        self.stop.as_ref().is_some_and(Stop::may_have_worked)
+        self.stopped_for_alarm.is_some() || self.stop.as_ref().is_some_and(Stop::may_have_worked)
     }
 
-    /// Whether what is cancelled in its locations may be the doing of the campaign's own stop.
+    /// Whether what is cancelled in its locations may be the doing of the campaign's own stop, or of AWS for the alarm.
     pub(in crate::campaign) fn may_cancel_below(&self) -> bool {
         let stop = self.stop.as_ref();
-        stop.is_some_and(|stop| stop.may_have_worked() && stop.kind == StopType::Cancel)
+        self.stopped_for_alarm.is_some()
+            || stop.is_some_and(|stop| stop.may_have_worked() && stop.kind == StopType::Cancel)
     }
 
     /// Whether the results of its locations are to be read, as far as the log tells.

@@ -174,6 +174,10 @@ impl State {
     /// Why no further unit is begun, other than a cancel or a changed runbook, when so many locations failed and this breaker
     /// has tripped.
     fn other_reason(&self, now: Timestamp, failed: u32, breaker: Option<BreakerStop>) -> Option<StopReason> {
+        // What AWS stopped for the alarm counts as failed, so the alarm is why.
+        if let Some(stop @ BreakerStop::StoppedForAlarm { .. }) = breaker {
+            return Some(StopReason::Breaker(stop));
+        }
         let allowed = self.plan.location_errors();
         if failed > allowed {
             return Some(StopReason::Budget { failed, allowed });
@@ -238,6 +242,7 @@ impl State {
     pub(in crate::campaign) fn broke_off(&self, id: UnitId, unit: &UnitState) -> bool {
         unit.counts.unreached > 0
             && unit.stop.is_none()
+            && unit.stopped_for_alarm.is_none()
             && !self.used_up_its_errors(id, unit)
             && !self.knows_cancel(id, None)
     }
@@ -341,7 +346,8 @@ impl State {
     /// How the campaign ends, once every unit is over.
     ///
     /// Halted, if a person had it stopped, if a command lived past the cutoff, if somebody else cancelled something and no person has said to
-    /// go on, if something is left of an execution that was cancelled, if a start was withheld because the runbook
+    /// go on, if something is left of an execution that was cancelled, if AWS stopped an execution for the alarm and a location did not
+    /// end well, if a start was withheld because the runbook
     /// had changed, or if a location was not begun because too many had failed, in its unit (AWS stopped) or before
     /// it, or because a wave had not passed its gate, or because the cutoff had come, or because nobody had driven the campaign for long. Otherwise Succeeded,
     /// if every location succeeded or had no node left and none was skipped as unknown. A plan without a location
@@ -399,6 +405,7 @@ impl State {
                 matches!(outcome, LocationOutcome::Succeeded | LocationOutcome::Emptied)
             })
         });
+        let halted = halted || (self.stopped_for_alarm.is_some() && !well);
         match (halted, well && !unknown_skipped) {
             (true, _) => FinishedOutcome::Halted,
             (false, true) => FinishedOutcome::Succeeded,

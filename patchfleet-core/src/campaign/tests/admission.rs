@@ -113,6 +113,10 @@ fn is_stopped(state: &State) -> bool {
         || by_wave::is_used_up(state)
         || has_tripped(state)
         || went_off(state)
+        || state
+            .units()
+            .values()
+            .any(|unit| unit.stopped_for_alarm.is_some())
         || by_start
         || late
         || cutoff

@@ -101,6 +101,8 @@ pub(crate) struct Execution {
     pub(crate) token: ClientToken,
     pub(crate) started_at: Timestamp,
     pub(crate) cancelled_at: Option<Timestamp>,
+    /// What its alarm has AWS stop it for.
+    pub(crate) triggered: Option<TriggeredAlarm>,
     /// Whether Run Command refuses its command, because a node that it names is stopped.
     pub(crate) refused: bool,
 }
@@ -401,6 +403,21 @@ impl FakeAws {
             if open {
                 execution.cancelled_at = Some(now);
             }
+        }
+    }
+
+    /// Stops every execution that is not over and was started with the alarm.
+    pub(crate) fn stop_for_alarm(&self, triggered: TriggeredAlarm) {
+        let all = self.executions.lock().unwrap().clone();
+        assert!(
+            all.iter().all(|one| one.request.alarm.is_some()),
+            "AWS was told of no alarm"
+        );
+        self.cancel();
+        let now = self.now();
+        let mut executions = self.executions.lock().unwrap();
+        for stopped in executions.iter_mut().filter(|one| one.cancelled_at == Some(now)) {
+            stopped.triggered = Some(triggered);
         }
     }
 

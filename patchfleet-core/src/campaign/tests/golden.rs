@@ -38,7 +38,7 @@ events! {
     Planned Claimed NameTaken Unattended Watched StillLooking StartIntended Started StartDeferred StartWithdrawn StartRefused
     CancelledElsewhere GoneOn CommandNotSent RunbookChanged StartUnresolved SendAgain LocationObserved CommandObserved
     WaitsAtAws CommandEnded LeftOut StopIntended StopTaken StopNotNeeded StopInVain StopRefused LocationSettled StopAsked Approved NotStoppedBelow
-    RowsMissing Recollected Divided CalendarsSaid AlarmSaid UnitEnded Abandoned Finished Unknown
+    RowsMissing Recollected Divided CalendarsSaid AlarmSaid StoppedForAlarm UnitEnded Abandoned Finished Unknown
 }
 
 /// The records of the stored log.

@@ -359,6 +359,7 @@ fn start_request<'a>(
             execution_role_name: "AWS-SystemsManager-AutomationExecutionRole".parse().unwrap(),
         }],
         tags: vec![],
+        alarm: None,
         command: None,
     }
 }

@@ -277,6 +277,12 @@ fn a_plan_says_what_its_breakers_come_to_and_which_never_trip() {
     Breakers
       nothing more is begun once the CloudWatch alarm web errors of the central account and Region is in the state ALARM (alarm)
     ");
+    let handed = json!({"alarm": "web errors", "hand_alarm_to_aws": true});
+    insta::assert_snapshot!(breakers(handed, 1), @"
+    Breakers
+      nothing more is begun once the CloudWatch alarm web errors of the central account and Region is in the state ALARM (alarm)
+        Systems Manager then stops by itself what was started, also if nobody drives the campaign, and if it cannot read the alarm (hand_alarm_to_aws)
+    ");
     insta::assert_snapshot!(breakers(json!({"consecutive_failures": 2}), 1), @"
     Breakers
       nothing more is begun once 2 locations have failed one after another (consecutive_failures = 2)

@@ -1,7 +1,7 @@
 //! The start of a unit, in the API's own shape: serialised, it is the JSON that StartAutomationExecution takes, or that
 //! of SendCommand beside its location.
 
-use crate::id::{AccountId, DocumentName, Location, Region, RoleName};
+use crate::id::{AccountId, AlarmName, DocumentName, Location, Region, RoleName};
 use crate::port::{CommandSettings, DocumentVersion, SendRequest};
 use crate::presigned;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct StartRequest {
     pub target_locations: [TargetLocation; 1],
     /// At most 5.
     pub tags: Vec<Tag>,
+    /// The CloudWatch alarm for which AWS stops the execution (`AlarmConfiguration`): once it is in the state ALARM, or its state
+    /// cannot be read (`IgnorePollAlarmFailure` is false). It is one of the account and Region of the start. `None`: none.
+    pub alarm: Option<AlarmName>,
     /// What SendCommand takes beside, where patchfleet sends the command itself. `None`: Automation does.
     pub command: Option<CommandSettings>,
 }
@@ -43,6 +46,7 @@ impl fmt::Debug for StartRequest {
             parameters,
             target_locations,
             tags,
+            alarm,
             command,
         } = self;
         f.debug_struct("StartRequest")
@@ -51,6 +55,7 @@ impl fmt::Debug for StartRequest {
             .field("parameters", &presigned::Parameters(parameters))
             .field("target_locations", target_locations)
             .field("tags", tags)
+            .field("alarm", alarm)
             .field("command", command)
             .finish()
     }
@@ -77,6 +82,7 @@ impl StartRequest {
                 execution_role_name: crate::request::default_execution_role(),
             }],
             tags: vec![],
+            alarm: None,
             command: Some(settings),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::{Standing, UnitExplanation};
-use crate::campaign::{BreakerStop, Event, HoldReason, Record, State, StateError, StopReason};
+use crate::campaign::{Event, HoldReason, Record, State, StateError, StopReason};
 use crate::census::NodeCounts;
 use crate::id::{Location, UnitId};
 use crate::outcome::{LocationOutcome, Tally};
@@ -284,7 +284,7 @@ fn stop_line(record: &Record, reason: &StopReason) -> (LogLine, bool) {
     };
     let is_for_failures = match reason {
         StopReason::Fleet(_) | StopReason::Wave(_) | StopReason::Budget { .. } => true,
-        StopReason::Breaker(stop) => !matches!(stop, BreakerStop::Alarm { .. }),
+        StopReason::Breaker(stop) => !stop.is_for_alarm(),
         _ => false,
     };
     (line, is_for_failures)
@@ -362,6 +362,7 @@ fn says(event: &Event) -> String {
             location: Some(location),
             ..
         } => format!("what runs in {location} was cancelled, and not by patchfleet"),
+        Event::StoppedForAlarm { alarm, .. } => format!("Systems Manager stopped its execution, as {alarm}"),
         Event::CommandNotSent {
             attempt,
             away,

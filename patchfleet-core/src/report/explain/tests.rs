@@ -12,6 +12,8 @@ use crate::report::Report;
 use crate::request::{OfflineAction, PolicyAction, Selector};
 use jiff::SignedDuration;
 
+mod alarm;
+
 const FIRST: &str = "111111111111/us-east-1";
 const SECOND: &str = "222222222222/us-east-1";
 

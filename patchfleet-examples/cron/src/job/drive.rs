@@ -169,6 +169,7 @@ fn gets_on(event: &campaign::Event) -> bool {
             | E::CommandNotSent { .. }
             | E::RunbookChanged { .. }
             | E::CancelledElsewhere { .. }
+            | E::StoppedForAlarm { .. }
             | E::LocationObserved { .. }
             | E::CommandObserved { .. }
             | E::WaitsAtAws { .. }

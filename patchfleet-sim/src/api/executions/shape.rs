@@ -2,8 +2,8 @@
 
 use crate::api::time::WireTime;
 use crate::world::{
-    Execution, Failure, FailureKind, FailureStage, LocationTargets, Shape, Status, Step, StepRule, Target,
-    TargetUnit,
+    AlarmConfiguration, Execution, Failure, FailureKind, FailureStage, LocationTargets, Shape, Status, Step,
+    StepRule, Target, TargetUnit, TriggeredAlarm,
 };
 use patchfleet_core::id::{AccountId, Location, Region};
 use serde::{Serialize, Serializer};
@@ -41,6 +41,8 @@ pub(crate) struct ExecutionShape {
     pub(crate) target_locations: Option<Vec<Value>>,
     pub(crate) progress_counters: Option<ProgressCounters>,
     pub(crate) targets_summary: Option<TargetsSummary>,
+    #[serde(flatten)]
+    pub(crate) alarm: AlarmShape,
 }
 
 /// An execution, as it is listed.
@@ -65,6 +67,16 @@ pub(crate) struct ExecutionMetadata {
     pub(crate) automation_type: &'static str,
     /// The log's place in S3. AWS leaves it empty.
     pub(crate) log_file: &'static str,
+    #[serde(flatten)]
+    pub(crate) alarm: AlarmShape,
+}
+
+/// What both say about the alarm of an execution.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct AlarmShape {
+    pub(crate) alarm_configuration: Option<AlarmConfiguration>,
+    pub(crate) triggered_alarms: Option<[TriggeredAlarm; 1]>,
 }
 
 /// What both say about targets.
@@ -233,6 +245,7 @@ pub(super) fn execution_shape(one: &Execution) -> ExecutionShape {
             .then(|| entries.map(|entry| entry.given.clone()).collect()),
         progress_counters: one.is_cross_account().then(|| counters(one)),
         targets_summary: (one.shape() == Shape::RateControl).then(|| summary(one)),
+        alarm: alarm_shape(one),
     }
 }
 
@@ -254,6 +267,14 @@ pub(super) fn metadata(one: &Execution) -> ExecutionMetadata {
         rate: rate_shape(one),
         automation_type: automation_type(one),
         log_file: "",
+        alarm: alarm_shape(one),
+    }
+}
+
+fn alarm_shape(one: &Execution) -> AlarmShape {
+    AlarmShape {
+        alarm_configuration: one.order.alarm.clone(),
+        triggered_alarms: one.triggered.clone().map(|alarm| [alarm]),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Automation executions: what is ordered, and what is known of them.
 
 use crate::world::{
-    Pacer, RateControl, RateInput, Status, documents::parameters::WireParameters,
-    documents::runbook::Runbook, time::Scheduled,
+    AlarmConfiguration, Pacer, RateControl, RateInput, Status, TriggeredAlarm,
+    documents::parameters::WireParameters, documents::runbook::Runbook, time::Scheduled,
 };
 use jiff::Timestamp;
 use patchfleet_core::id::Location;
@@ -32,6 +32,8 @@ pub struct StartOrder {
     pub(crate) said: RateInput,
     /// Its tags.
     pub tags: Vec<(String, String)>,
+    /// The alarm that stops it.
+    pub(crate) alarm: Option<AlarmConfiguration>,
     /// Its client token, in lower case.
     pub token: Option<String>,
     /// `Auto` or `Interactive`.
@@ -115,6 +117,8 @@ pub struct Execution {
     pub(crate) completing: bool,
     /// Whether it has been cancelled and now runs the steps that `onCancel` leads to.
     pub(crate) cleaning: bool,
+    /// The alarm that it was stopped for, if it was.
+    pub(crate) triggered: Option<TriggeredAlarm>,
     /// Whether it counts among those that run.
     pub(crate) has_slot: bool,
     /// The step that comes next, while it waits to be told to go on; `None` at the document's end.

@@ -184,6 +184,7 @@ impl World {
             outputs: BTreeMap::new(),
             completing: false,
             cleaning: false,
+            triggered: None,
             has_slot: false,
             next: Some(0),
             order,
@@ -215,6 +216,7 @@ impl World {
                 execution: id.clone(),
             },
         );
+        self.watch_alarm(&id);
         Ok(id)
     }
 

@@ -77,6 +77,7 @@ impl World {
             said: targets.said.clone(),
             // Whether a child has its parent's tags is undocumented; here it has none.
             tags: vec![],
+            alarm: None,
             token: None,
             ..execution.order.clone()
         };

@@ -255,6 +255,7 @@ impl World {
         order.rate = None;
         order.said = RateInput::default();
         order.token = None;
+        order.alarm = None;
         // As with target locations: whether a child has its parent's tags is undocumented.
         order.tags = vec![];
         Arc::make_mut(&mut order.parameters).extend(unit.parameters.clone());

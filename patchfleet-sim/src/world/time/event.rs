@@ -48,6 +48,8 @@ pub(crate) enum Event {
         step: usize,
         run: u32,
     },
+    /// The alarm of an execution is read.
+    AlarmRead { execution: String },
     /// A cancelled execution has come to rest.
     ExecutionCancelled { execution: String },
     /// The steps that follow a cancellation have had their time.
@@ -85,6 +87,10 @@ impl World {
                 .get(execution)
                 .and_then(|one| one.steps.get(*step))
                 .is_some_and(|one| one.is_open() && one.runs == *run),
+            Event::AlarmRead { execution } => {
+                let execution = self.executions.get(execution);
+                execution.is_some_and(crate::world::Execution::has_alarm_read)
+            }
             Event::CleanUpEnds { execution } => self
                 .executions
                 .get(execution)
@@ -121,6 +127,7 @@ impl World {
             Event::StepTriesAgain { execution, step, run } => self.retry_step(&execution, step, run),
             Event::StepWakes { execution, step, run } => self.step_wakes(&execution, step, run),
             Event::StepTimesOut { execution, step, run } => self.step_times_out(&execution, step, run),
+            Event::AlarmRead { execution } => self.read_alarm(&execution),
             Event::ExecutionCancelled { execution } => self.execution_cancelled(&execution),
             Event::CleanUpEnds { execution } => self.clean_up_ends(&execution),
             Event::CommandBegins { command } => self.begin_command(&command),

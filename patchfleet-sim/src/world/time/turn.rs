@@ -37,6 +37,7 @@ impl World {
             | Event::StepTriesAgain { .. }
             | Event::StepWakes { .. }
             | Event::StepTimesOut { .. }
+            | Event::AlarmRead { .. }
             | Event::ExecutionCancelled { .. }
             | Event::CleanUpEnds { .. } => Turn::Own,
             Event::CommandBegins { command }

@@ -31,6 +31,53 @@ async fn a_start_sends_the_request_its_token_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_start_with_an_alarm_sends_it_as_the_plan_has_it() {
+    let http = FakeHttp::new(|_, _| {
+        Ok(response(
+            200,
+            json!({ "AutomationExecutionId": EXECUTION }).to_string(),
+        ))
+    });
+    let alarmed = StartRequest {
+        alarm: Some("web errors".parse().unwrap()),
+        ..request()
+    };
+    http.aws()
+        .start(&alarmed, client_token(), jiff::Timestamp::MAX)
+        .await
+        .unwrap();
+    let sent: serde_json::Value = serde_json::from_str(&http.calls()[0].body).unwrap();
+    let expected = json!({"Alarms": [{"Name": "web errors"}], "IgnorePollAlarmFailure": false});
+    assert_eq!(sent["AlarmConfiguration"], expected);
+    let planned = serde_json::to_value(&alarmed).unwrap();
+    assert_eq!(planned["AlarmConfiguration"], expected);
+    let read: StartRequest = serde_json::from_value(planned).unwrap();
+    assert_eq!(read, alarmed);
+}
+
+#[tokio::test]
+async fn an_execution_that_its_alarm_stopped_says_so() {
+    for (state, expected) in [
+        ("ALARM", TriggeredAlarm::Alarm),
+        ("UNKNOWN", TriggeredAlarm::Unknown),
+        ("HIBERNATING", TriggeredAlarm::Unknown),
+    ] {
+        let http = FakeHttp::new(move |_, _| {
+            let alarms = json!([{"Name": "web errors", "State": state}]);
+            let execution = json!({
+                "AutomationExecutionId": EXECUTION, "AutomationExecutionStatus": "Cancelled", "TriggeredAlarms": alarms,
+            });
+            Ok(response(
+                200,
+                json!({ "AutomationExecution": execution }).to_string(),
+            ))
+        });
+        let view = http.aws().execution(&id(EXECUTION)).await.unwrap();
+        assert_eq!(view.triggered, Some(expected), "{state}");
+    }
+}
+
+#[tokio::test]
 async fn a_start_that_names_a_version_sends_its_number_as_text() {
     let http = FakeHttp::new(|_, _| {
         Ok(response(

@@ -53,6 +53,7 @@ impl Automation for FakeAws {
                 token,
                 started_at: now,
                 cancelled_at: None,
+                triggered: None,
                 refused,
             });
             Ok(id)
@@ -127,6 +128,7 @@ impl Automation for FakeAws {
                 parameters: execution.request.parameters.clone(),
                 document: Some(execution.request.document_name.to_string()),
                 locations: Some(execution.request.target_location().locations().collect()),
+                triggered: execution.triggered,
                 answered_at: Some(self.now()),
             })
         })

@@ -45,6 +45,7 @@ impl FakeAws {
                 token: CampaignId::from_uuid(Uuid::nil()).client_token(UnitId::from_index(0), 1),
                 started_at: self.now(),
                 cancelled_at: None,
+                triggered: None,
                 refused: false,
             });
             sends.push(OwnCommand {

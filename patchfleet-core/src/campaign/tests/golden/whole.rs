@@ -2,11 +2,12 @@
 
 use super::super::world::*;
 use crate::campaign::{
-    AlarmSaid, CalendarsSaid, Chain, Event, LogKey, RECORD_FORMAT, Record, Replacement, StopMode, TurnedUp,
+    AlarmSaid, AlarmStop, CalendarsSaid, Chain, Event, LogKey, RECORD_FORMAT, Record, Replacement, StopMode,
+    TurnedUp,
 };
 use crate::id::{ExecutionId, Location, UnitId, WriterId};
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeOutcome, Tally};
-use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StopType};
+use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, StopType, TriggeredAlarm};
 use crate::runbook::RunbookChange;
 use jiff::{SignedDuration, Timestamp};
 
@@ -441,6 +442,14 @@ pub(super) fn whole() -> Writing {
             "damaged": ["i-00000000000000001"], "unknown": ["i-00000000000000002"],
         }))
         .unwrap(),
+    }]);
+    // Whoever looks at unit 7 once more is told that AWS stopped it for an alarm.
+    log.append(vec![Event::StoppedForAlarm {
+        unit: unit(6),
+        alarm: AlarmStop {
+            name: "web errors".parse().unwrap(),
+            triggered: TriggeredAlarm::Alarm,
+        },
     }]);
     log
 }

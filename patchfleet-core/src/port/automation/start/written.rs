@@ -1,7 +1,7 @@
 //! A start as it is written: the API's own JSON of StartAutomationExecution, or `Location` beside `SendCommand`.
 
 use super::{StartRequest, Tag, TargetLocation};
-use crate::id::{DocumentName, Location};
+use crate::id::{AlarmName, DocumentName, Location};
 use crate::port::{DocumentVersion, SendRequest};
 use crate::presigned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -18,6 +18,44 @@ struct Start<'a> {
     parameters: &'a BTreeMap<String, Vec<String>>,
     target_locations: &'a [TargetLocation; 1],
     tags: &'a [Tag],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarm_configuration: Option<AlarmConfiguration>,
+}
+
+/// The API's `AlarmConfiguration`, of which AWS takes exactly one alarm.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct AlarmConfiguration {
+    alarms: [Alarm; 1],
+    ignore_poll_alarm_failure: bool,
+}
+
+/// The API's `Alarm`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Alarm {
+    name: AlarmName,
+}
+
+impl AlarmConfiguration {
+    fn of(name: &AlarmName) -> Self {
+        Self {
+            alarms: [Alarm { name: name.clone() }],
+            ignore_poll_alarm_failure: false,
+        }
+    }
+
+    /// The alarm, if AWS takes an alarm that it cannot read for a reason to stop.
+    fn alarm(self) -> Result<AlarmName, &'static str> {
+        let Self {
+            alarms: [Alarm { name }],
+            ignore_poll_alarm_failure,
+        } = self;
+        match ignore_poll_alarm_failure {
+            false => Ok(name),
+            true => Err("IgnorePollAlarmFailure has to be false"),
+        }
+    }
 }
 
 /// A command that patchfleet sends itself.
@@ -39,6 +77,7 @@ struct Read {
     parameters: Option<BTreeMap<String, Vec<String>>>,
     target_locations: Option<[TargetLocation; 1]>,
     tags: Option<Vec<Tag>>,
+    alarm_configuration: Option<AlarmConfiguration>,
 }
 
 impl Serialize for StartRequest {
@@ -55,6 +94,7 @@ impl Serialize for StartRequest {
                 parameters: &self.parameters,
                 target_locations: &self.target_locations,
                 tags: &self.tags,
+                alarm_configuration: self.alarm.as_ref().map(AlarmConfiguration::of),
             }
             .serialize(serializer),
         }
@@ -71,12 +111,14 @@ impl<'de> Deserialize<'de> for StartRequest {
             return Ok(Self::of_command(location, command));
         }
         let missing = |name| move || de::Error::missing_field(name);
+        let alarm = read.alarm_configuration.map(AlarmConfiguration::alarm);
         Ok(Self {
             document_name: read.document_name.ok_or_else(missing("DocumentName"))?,
             document_version: read.document_version,
             parameters: read.parameters.ok_or_else(missing("Parameters"))?,
             target_locations: read.target_locations.ok_or_else(missing("TargetLocations"))?,
             tags: read.tags.ok_or_else(missing("Tags"))?,
+            alarm: alarm.transpose().map_err(de::Error::custom)?,
             command: None,
         })
     }

@@ -63,7 +63,7 @@ impl World {
             .iter()
             .any(|entry| entry.target_location_alarm_configuration.is_some())
         {
-            return Err(Failure::input("Alarms are not simulated."));
+            return Err(Failure::input("Alarms of target locations are not simulated."));
         }
         let own = match entries.is_empty() {
             true => RateControl::of(&rate)?,
@@ -79,6 +79,7 @@ impl World {
             rate: own,
             said: rate,
             tags: request.tags.into_iter().map(|tag| (tag.key, tag.value)).collect(),
+            alarm: None,
             token: None,
             mode: "Auto".to_owned(),
             ..execution.order.clone()
