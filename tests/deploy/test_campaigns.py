@@ -203,6 +203,26 @@ class Campaign(unittest.TestCase):
         with campaigns.Organisation(self.path, call=call) as organisation:
             self.patched_once(organisation, organisation.run(event(request())))
 
+    def test_what_was_not_reached_is_tried_once_more_and_one_message_tells_of_both(self):
+        """Each task is called twice. A node of each location does not answer when the campaign is planned, and does soon after."""
+        here = '{ count = 1, kind = "hybrid", tags = { Env = "prod" } }'
+        back = '\n[[changes]]\nat = "20m"\nchange = { gain_agent = { group = "WebServers" } }\n'
+        one = request() | {"policy": {"offline": "skip"}}
+
+        def call(lambda_function, given):
+            lambda_function.invoke(given)
+            return lambda_function.invoke(given)
+
+        away = here.replace("count = 1", 'count = 1, reachability = "offline"')
+        long = 'count = 2, patch = { minutes = 30.0 }'
+        with small(lambda text: text.replace(here, away).replace("count = 2", long) + back) as path:
+            with campaigns.Organisation(path, call=call) as organisation:
+                ended = organisation.run(event(one) | {"second_attempt": True})
+                self.patched_once(organisation, ended)
+                [(_, message)] = organisation.engine.told()
+                self.assertIn("\nThe second attempt\n", message)
+                self.assertEqual(len(organisation.sim.state()["commands"]), 4)
+
     def run_dying(self, dies, **given):
         """Runs a campaign whose function dies at some of its calls of AWS: AWS has done what it was asked, and nobody heard
         the answer. `dies` is asked with the operation, how often that one has died, how often in a row, and the number of
