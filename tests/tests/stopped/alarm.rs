@@ -180,6 +180,11 @@ async fn an_alarm_that_the_role_may_not_read_ends_the_campaign_at_its_first_star
     assert!(alarm.to_string().contains("cloudwatch:DescribeAlarms"), "{alarm}");
     let report = campaign.account(&state).await.unwrap().report;
     assert_eq!((report.outcome, report.exit_code()), (ReportOutcome::Halted, 5));
-    let installs = sim.with_world(|world| world.nodes().map(|node| node.installs()).sum::<u32>());
+    let installs = sim.with_world(|world| {
+        world
+            .nodes()
+            .map(patchfleet_sim::world::Node::installs)
+            .sum::<u32>()
+    });
     assert!(installs <= 2, "{installs}");
 }

@@ -81,7 +81,8 @@ async fn first_over(sim: &Sim) -> Value {
 }
 
 fn installs(sim: &Sim) -> Vec<u32> {
-    let mut installs: Vec<u32> = sim.with_world(|world| world.nodes().map(|node| node.installs()).collect());
+    let mut installs: Vec<u32> =
+        sim.with_world(|world| world.nodes().map(patchfleet_sim::world::Node::installs).collect());
     installs.sort_unstable();
     installs
 }
