@@ -7,10 +7,13 @@ use crate::id::CampaignId;
 use crate::plan::Planning;
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::PatchRequest;
+use std::collections::BTreeSet;
 
 impl Campaigns {
     /// The last campaign of the request that is over, if its window closed before all of its nodes had their turn: it has a
     /// cutoff, left nodes that were not run, and was not halted by anything else. Its request has to be the same as this one.
+    /// A second attempt counts as a part of the campaign whose second attempt it is: nodes that the first did not reach had their
+    /// turn in the window.
     /// [`Retry::NotRun`] carries over what it left, as [`Planning::carry_over`] has it done by itself.
     ///
     /// # Errors
@@ -20,7 +23,14 @@ impl Campaigns {
         let store = self.watched_store();
         let list = store.campaigns(self.now()).await?;
         let of_name = list.campaigns.iter().filter(|one| one.request == request.name);
-        let over = of_name.filter(|one| one.finished.is_some());
+        let of_name: Vec<_> = of_name.collect();
+        let second_attempts: BTreeSet<CampaignId> = of_name
+            .iter()
+            .map(|one| one.campaign.of_second_attempt())
+            .collect();
+        let over = of_name
+            .into_iter()
+            .filter(|one| one.finished.is_some() && !second_attempts.contains(&one.campaign));
         let Some(last) = over.max_by_key(|one| (one.planned_at, one.campaign)) else {
             return Ok(None);
         };

@@ -271,6 +271,33 @@ async fn what_a_window_left_is_carried_over_once_and_then_a_whole_campaign_comes
     assert!(campaigns.left_by_window(&request).await.unwrap().is_none());
 }
 
+/// The first campaign had no window. That of its second attempt closes before the second location has begun.
+#[tokio::test]
+async fn what_a_second_attempt_could_not_begin_in_its_window_does_not_take_the_place_of_a_whole_campaign() {
+    let another = campaign(2);
+    for (number, is_carried) in [(campaign(1).of_second_attempt(), false), (another, true)] {
+        let (clock, store) = (world(), Store::in_memory());
+        let campaigns = process(&clock, &store, 1);
+        let mut request = ask();
+        request.budget.locations.max_errors = "100%".parse().unwrap();
+        campaigns.run(campaign(1), &request, &planning()).await.unwrap();
+        let state = store.load(campaign(1)).await.unwrap().unwrap();
+        let now = clock.with_world(|world| world.now());
+        let window = Planning {
+            cutoff: Some(now + SignedDuration::from_mins(6 * 60 + 10)),
+            ..planning()
+        };
+        let planned = campaigns.plan_retry(&state, Retry::Failed, &window).await;
+        let RetryPlan::Planned(planned) = planned.unwrap() else {
+            panic!("nodes failed")
+        };
+        let report = planned.begin(number).await.unwrap().run().await.unwrap();
+        assert_eq!(report.outcome, ReportOutcome::Halted, "{}", report.to_text());
+        let left = campaigns.left_by_window(&request).await.unwrap();
+        assert_eq!(left.map(|left| left.campaign()), is_carried.then_some(number));
+    }
+}
+
 #[tokio::test]
 async fn a_wave_that_failed_its_gate_is_not_passed_over_because_its_failed_nodes_are_gone() {
     let (clock, store) = (world(), Store::in_memory());
