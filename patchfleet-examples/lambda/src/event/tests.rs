@@ -305,7 +305,7 @@ fn the_readme_lists_the_keys_of_a_windows_payload_and_no_other() {
                 .step_by(2)
         })
         .collect();
-    assert_eq!(listed.len(), 18, "{listed:?}");
+    assert_eq!(listed.len(), 19, "{listed:?}");
     let values = |key: &str| match key {
         "Regions" => json!(["us-east-1"]),
         "ResourceGroup" => json!("WebServers"),

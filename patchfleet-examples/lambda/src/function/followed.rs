@@ -168,12 +168,17 @@ impl Logged<'_> {
                 }
             }
             let campaigns = self.campaigns(&state.plan().request.access, &notices)?;
-            let begun = campaigns.resume(&state).await;
-            let begun = begun.map_err(|error| Failure::of_campaign(&error, self.log))?;
-            let standing = self.drive(&begun, &state, &troubles, call).await?;
-            match standing.is_over() {
-                true => self.ended(&self.load(begun.id()).await?, call).await,
-                false => Ok(standing),
+            let driven = async {
+                let begun = campaigns.resume(&state).await;
+                let begun = begun.map_err(|error| Failure::of_campaign(&error, self.log))?;
+                self.drive(&begun, &state, &troubles, call).await
+            };
+            match driven.await {
+                Ok(standing) if standing.is_over() => {
+                    self.ended(&self.load(state.campaign()).await?, call).await
+                }
+                Ok(standing) => Ok(standing),
+                Err(failure) => self.if_its_name_was_taken(&state, failure, call).await,
             }
         };
         let until = "before the log was read, or a second attempt was written down";

@@ -112,6 +112,22 @@ impl Logged<'_> {
         }
     }
 
+    /// How things stand after this failure to drive a campaign. A second attempt that was written down, and nothing more, begins no
+    /// more once another campaign of the request has: then what the first came to stands.
+    pub(super) async fn if_its_name_was_taken(
+        &self,
+        driven: &State,
+        failure: Failure,
+        call: Call,
+    ) -> Result<Standing, Failure> {
+        match self.first_of(driven).await? {
+            Some(first) if self.load(driven.campaign()).await?.name_taken_by().is_some() => {
+                Ok(self.not_tried_again(&first, failure.message(), call))
+            }
+            _ => Err(failure),
+        }
+    }
+
     /// How a campaign stands that has no second attempt for this reason.
     pub(super) fn not_tried_again(&self, first: &State, why: &str, call: Call) -> Standing {
         let why = one_line(why);
@@ -155,7 +171,7 @@ impl Logged<'_> {
     }
 
     /// The campaign whose second attempt this one is.
-    async fn first_of(&self, state: &State) -> Result<Option<State>, Failure> {
+    pub(super) async fn first_of(&self, state: &State) -> Result<Option<State>, Failure> {
         let retried = state.plan().retries.as_ref().map(|retried| retried.campaign);
         match retried.filter(|first| first.of_second_attempt() == state.campaign()) {
             Some(first) => self.load(first).await.map(Some),

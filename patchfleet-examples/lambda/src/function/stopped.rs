@@ -1,13 +1,13 @@
 //! Stopping a campaign.
 
-use super::followed::Logged;
+use super::followed::{BEGINS_WITHIN, Logged};
 use super::second_attempt::Second;
 use super::troubles::Troubles;
 use super::{Call, heard_by};
 use crate::answer::{Answer, Standing};
 use crate::failure::{Failure, FailureKind};
 use jiff::Timestamp;
-use patchfleet_core::campaign::{CampaignList, Progress, State, StopMode};
+use patchfleet_core::campaign::{CampaignList, CampaignSummary, Progress, State, StopMode};
 use patchfleet_core::id::CampaignId;
 use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::text::{in_log, names};
@@ -16,9 +16,9 @@ use patchfleet_core::text::{in_log, names};
 const DENIED_SHOWN: usize = 10;
 
 impl Logged<'_> {
-    /// Has a campaign stopped, or the only one that is open. If it is over, its second attempt is. The log says so first, so whoever drives the campaign stops
-    /// it as well. Then this function does, for as long as it has. A stop that was said before the only open campaign was
-    /// planned is not meant for it.
+    /// Has a campaign stopped, or the only one that is open. If it is over, its second attempt is. The log says so first, so whoever
+    /// drives the campaign stops it as well. Then this function does, for as long as it has. A stop that was said before the only
+    /// open campaign was planned is not meant for it. A second attempt was planned with the first.
     pub(super) async fn stop(
         &self,
         campaign: Option<CampaignId>,
@@ -29,11 +29,14 @@ impl Logged<'_> {
         let troubles = Troubles::default();
         let notices = heard_by(&troubles);
         let stop = async {
-            let state = match campaign {
-                Some(campaign) => Some(self.load(campaign).await?),
+            let (state, due) = match campaign {
+                Some(campaign) => (Some(self.load(campaign).await?), None),
                 None => self.only_open(call).await?,
             };
             let Some(state) = state else {
+                if let Some(due) = due {
+                    return Err(self.not_begun_yet(&due));
+                }
                 return Ok(Answer::Nothing {
                     status: "none_open",
                     reason: format!("no campaign in {} is open", self.log),
@@ -41,6 +44,10 @@ impl Logged<'_> {
             };
             if let (None, Some(at)) = (campaign, said_at)
                 && at < state.planned_at()
+                && self
+                    .first_of(&state)
+                    .await?
+                    .is_none_or(|first| at < first.planned_at())
             {
                 return Ok(Answer::Nothing {
                     status: "ignored",
@@ -80,6 +87,9 @@ impl Logged<'_> {
                 }
             };
             tracing::info!(campaign = %state.campaign(), "stop: {}", standing.status);
+            if let Some(due) = due {
+                return Err(self.not_begun_yet(&due));
+            }
             Ok(Answer::Driven { standing, turn: 1 })
         };
         self.in_time((&notices, &troubles), call, "before the log was read", stop)
@@ -138,17 +148,17 @@ impl Logged<'_> {
         Failure::said(FailureKind::Failed, &words)
     }
 
-    /// The only campaign that is open; `None` if none is.
-    async fn only_open(&self, call: Call) -> Result<Option<State>, Failure> {
+    /// The only campaign that is open, if one is; and one that is over and whose second attempt may begin, if there is any.
+    async fn only_open(&self, call: Call) -> Result<(Option<State>, Option<State>), Failure> {
         let list = self.store.campaigns(call.at).await;
         let list = list.map_err(|error| Failure::of_log(&error, self.log))?;
         if !list.damaged.is_empty() {
             return Err(self.unreadable(&list));
         }
         let open: Vec<_> = list.open().collect();
-        match open.as_slice() {
-            [] => Ok(None),
-            [only] => self.load(only.campaign).await.map(Some),
+        let only = match open.as_slice() {
+            [] => None,
+            [only] => Some(self.load(only.campaign).await?),
             several => {
                 let several = several
                     .iter()
@@ -158,9 +168,22 @@ impl Logged<'_> {
                     "campaign_id: several campaigns are open, so name one of them: {}",
                     several.join(", ")
                 );
-                Err(Failure::said(FailureKind::InvalidRequest, &words))
+                return Err(Failure::said(FailureKind::InvalidRequest, &words));
+            }
+        };
+        let latest = call.at.saturating_sub(BEGINS_WITHIN).unwrap_or(Timestamp::MIN);
+        let is_recent = |one: &&CampaignSummary| one.finished.is_some() && one.last_at >= latest;
+        for one in list.campaigns.iter().filter(is_recent) {
+            // While another campaign of the request is open, no second attempt begins.
+            if open.iter().any(|open| open.request == one.request) {
+                continue;
+            }
+            let state = self.load(one.campaign).await?;
+            if matches!(self.second_of(&state, call).await?, Second::Due) {
+                return Ok((only, Some(state)));
             }
         }
+        Ok((only, None))
     }
 
     /// The failure of not knowing which campaign is meant, because it may be one whose log cannot be read.

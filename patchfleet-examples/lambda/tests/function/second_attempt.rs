@@ -1,5 +1,6 @@
 //! The nodes that a campaign did not reach are tried once more, where that is asked for.
 
+use super::every_call::{killed_once, one_thread};
 use super::followed::LOG;
 use super::killed::{cold, served};
 use super::*;
@@ -262,6 +263,55 @@ async fn a_stop_in_between_is_no_success_and_once_it_is_begun_it_is_stopped() {
     );
 }
 
+/// A CloudWatch alarm and a person's topic name no campaign.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_names_no_campaign_stops_a_second_attempt_whenever_it_comes() {
+    let sim = world().await;
+    let now = || sim.with_world(|world| world.now()).to_string();
+    let before = now();
+    let begun = started(&sim, event("e-1")).await;
+    let in_first = now();
+    let answer = driven(&sim, &begun, |answer| answer.get("running").is_none()).await;
+    let first = &answer["campaign_id"];
+    assert_eq!(first, &begun["campaign_id"]);
+    let stop = |published: String| {
+        let alarm = json!({ "AlarmName": "web-errors", "NewStateValue": "ALARM" }).to_string();
+        json!({ "Records": [{ "EventSource": "aws:sns", "Sns": { "Message": alarm, "Timestamp": published } }] })
+    };
+    let is_not_stopped = async |stop| {
+        let failure = served(&sim, stop).await.unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Failed);
+        let words = "its second attempt may be planned";
+        assert!(failure.message().contains(words), "{failure}");
+    };
+    is_not_stopped(json!({ "op": "stop" })).await;
+    is_not_stopped(stop(now())).await;
+    // One of another request that is open is stopped all the same.
+    let mut other = event("e-2");
+    other["request"]["name"] = json!("other");
+    let other = started(&sim, other).await;
+    is_not_stopped(stop(now())).await;
+    let other = asked(&sim, "advance", &other["campaign_id"]).await;
+    assert_eq!(
+        (&other["status"], &other["exit_code"]),
+        (&json!("over"), &json!(5))
+    );
+
+    let second = asked(&sim, "advance", first).await;
+    assert_eq!(second["status"], "open", "{second}");
+    assert_ne!(&second["campaign_id"], first);
+    let late = served(&sim, stop(before)).await.unwrap();
+    assert_eq!(late["status"], "ignored", "{late}");
+    let stopped = served(&sim, stop(in_first)).await.unwrap();
+    assert_eq!(stopped["campaign_id"], second["campaign_id"], "{stopped}");
+    let over = driven(&sim, &second, is_over).await;
+    assert_eq!(over["exit_code"], 5, "{over}");
+    sim.with_world(World::run_until_idle);
+    assert_eq!((starts(&sim).len(), installs(&sim)), (1, vec![0, 1, 1]));
+    let none = served(&sim, json!({ "op": "stop" })).await.unwrap();
+    assert_eq!(none["status"], "none_open");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_of_the_first_campaign_leaves_no_second_attempt() {
     let sim = world().await;
@@ -301,6 +351,44 @@ async fn what_the_first_came_to_stands_where_the_second_attempt_is_refused() {
         message.starts_with("What it did not reach was to be tried once more"),
         "{message}"
     );
+}
+
+/// The function died once the plan of the second attempt was written down, and then another campaign of the request began.
+#[test]
+fn what_the_first_came_to_stands_where_another_campaign_took_the_name_of_a_planned_second_attempt() {
+    one_thread().block_on(async {
+        let sim = world().await;
+        let first = first_over(&sim).await;
+        let second = first
+            .as_str()
+            .unwrap()
+            .parse::<CampaignId>()
+            .unwrap()
+            .of_second_attempt();
+        let is_planned = || {
+            sim.with_world(|world| {
+                let mut requests = world.requests().iter();
+                requests.any(|call| {
+                    call.operation == "PutObject" && call.input.to_string().contains(&second.to_string())
+                })
+            })
+        };
+        let advance = json!({ "op": "advance", "campaign_id": first });
+        assert!(killed_once(&sim, &advance, is_planned).await, "it is killed");
+        let mut other = event("e-2");
+        other["second_attempt"] = json!(false);
+        let other = started(&sim, other).await;
+        for _ in 0..2 {
+            let answer = asked(&sim, "advance", &first).await;
+            assert_eq!(
+                (&answer["campaign_id"], &answer["status"], &answer["exit_code"]),
+                (&first, &json!("over"), &json!(4)),
+                "{answer}"
+            );
+        }
+        let over = driven(&sim, &other, is_over).await;
+        assert_eq!(over["exit_code"], 0, "{over}");
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
