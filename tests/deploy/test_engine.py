@@ -95,12 +95,16 @@ class Stack(unittest.TestCase):
             question = evaluator.simulation(service, "sts:AssumeRole", role, None, trust, context)
             self.assertEqual(evaluator.evaluate([question])[0]["result"] == "Allowed", may, (role, service))
 
-    def test_the_administration_role_enters_the_accounts_and_does_nothing_else(self):
+    def test_the_administration_role_enters_the_accounts_heeds_an_alarm_and_does_nothing_else(self):
         _, policies = self.engine.role(name_of(self.outputs["AdministrationRoleArn"]))
         [policy] = policies.values()
-        [statement] = policy["Statement"]
-        entered = "arn:aws:iam::*:role/AWS-SystemsManager-AutomationExecutionRole"
-        self.assertEqual((statement["Action"], statement["Resource"]), ("sts:AssumeRole", entered))
+        granted = {statement["Action"]: statement["Resource"] for statement in policy["Statement"]}
+        expected = {
+            "sts:AssumeRole": "arn:aws:iam::*:role/AWS-SystemsManager-AutomationExecutionRole",
+            "cloudwatch:DescribeAlarms": "*",
+            "ssm:StopAutomationExecution": f"arn:aws:ssm:us-east-1:{ACCOUNT}:automation-execution/*",
+        }
+        self.assertEqual(granted, expected)
 
     def test_alarms_of_this_account_may_tell_and_stop_and_those_of_another_may_not(self):
         for topic in (self.outputs["TopicArn"], self.outputs["StopTopicArn"]):

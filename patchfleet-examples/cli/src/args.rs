@@ -19,7 +19,7 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 every targeted node reached its goal, or nothing to do; 1 unexpected error; 2 bad usage or invalid \
 request; 3 refused before anything was started; 4 finished, but some nodes did not reach their goal, or locations \
 were skipped as unknown, or the campaign stays open, as nobody knows whether a start took effect, or as AWS does not \
-let patchfleet stop all of it; 5 halted by a budget, a gate, the cutoff (also if a command lived past it), a changed runbook or \
+let patchfleet stop all of it; 5 halted by a budget, a gate, a breaker or its alarm, the cutoff (also if a command lived past it), a changed runbook or \
 somebody else's cancel, stopped by `patchfleet stop`, or closed by `patchfleet abandon`; 130 interrupted by Ctrl-C (the campaign stays open).
 
 AWS settings come from the usual environment and profiles (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, \

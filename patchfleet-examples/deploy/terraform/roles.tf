@@ -216,12 +216,27 @@ resource "aws_iam_role_policy" "accounts" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid      = "EnterTheAccounts"
-      Effect   = "Allow"
-      Action   = "sts:AssumeRole"
-      Resource = "arn:${local.partition}:iam::*:role/${var.execution_role_name}"
-    }]
+    Statement = [
+      {
+        Sid      = "EnterTheAccounts"
+        Effect   = "Allow"
+        Action   = "sts:AssumeRole"
+        Resource = "arn:${local.partition}:iam::*:role/${var.execution_role_name}"
+      },
+      # For requests that hand their alarm to AWS (breaker.hand_alarm_to_aws).
+      {
+        Sid      = "ReadTheAlarm"
+        Effect   = "Allow"
+        Action   = "cloudwatch:DescribeAlarms"
+        Resource = "*"
+      },
+      {
+        Sid      = "StopForTheAlarm"
+        Effect   = "Allow"
+        Action   = "ssm:StopAutomationExecution"
+        Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:automation-execution/*"
+      },
+    ]
   })
 }
 
