@@ -310,7 +310,7 @@ fn the_readme_lists_the_keys_of_a_windows_payload_and_no_other() {
         "Regions" => json!(["us-east-1"]),
         "ResourceGroup" => json!("WebServers"),
         "WindowExecutionId" => json!("w-1"),
-        "IncludeChildOUs" | "CarryOver" => json!(true),
+        "IncludeChildOUs" | "CarryOver" | "SecondAttempt" => json!(true),
         "Offline" => json!("skip"),
         "Operation" => json!("Install"),
         "RebootOption" => json!("NoReboot"),
