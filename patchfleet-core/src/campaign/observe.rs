@@ -228,9 +228,8 @@ impl Observed {
         is_news.then_some(Event::StoppedForAlarm { unit, alarm })
     }
 
-    /// The cancels that the log does not have yet. They are somebody else's, as the campaign's own stops are left out. The step of a
-    /// cancelled execution says
-    /// nothing of its location, in which everything may run on and be cancelled later.
+    /// The cancels that the log does not have yet. They are somebody else's, as the campaign's own stops and those for an alarm are left
+    /// out. The step of a cancelled execution says nothing of its location, in which everything may run on and be cancelled later.
     pub(super) fn cancels(&self, state: &State, unit: UnitId) -> BTreeSet<Option<Location>> {
         if self.stopped_for_alarm(state, unit).is_some() {
             return BTreeSet::new();

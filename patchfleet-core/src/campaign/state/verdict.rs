@@ -346,13 +346,12 @@ impl State {
     /// How the campaign ends, once every unit is over.
     ///
     /// Halted, if a person had it stopped, if a command lived past the cutoff, if somebody else cancelled something and no person has said to
-    /// go on, if something is left of an execution that was cancelled, if AWS stopped an execution for the alarm and a location did not
-    /// end well, if a start was withheld because the runbook
-    /// had changed, or if a location was not begun because too many had failed, in its unit (AWS stopped) or before
-    /// it, or because a wave had not passed its gate, or because the cutoff had come, or because nobody had driven the campaign for long. Otherwise Succeeded,
-    /// if every location succeeded or had no node left and none was skipped as unknown. A plan without a location
-    /// has nothing to do, unless locations were skipped as unknown or offline: then it is Partial, as those may
-    /// hold nodes.
+    /// go on, if something is left of an execution that was cancelled, if AWS stopped an execution for the alarm and a location did
+    /// not end well, if a start was withheld because the runbook had changed, or if a location was not begun because too many had
+    /// failed, in its unit (AWS stopped) or before it, or because a wave had not passed its gate, or because the cutoff had come, or
+    /// because nobody had driven the campaign for long. Otherwise Succeeded, if every location succeeded or had no node left and none
+    /// was skipped as unknown. A plan without a location has nothing to do, unless locations were skipped as unknown or offline: then
+    /// it is Partial, as those may hold nodes.
     #[must_use]
     pub fn outcome(&self) -> FinishedOutcome {
         use crate::refusal::SkipReason;
