@@ -174,8 +174,8 @@ impl State {
     /// Why no further unit is begun, other than a cancel or a changed runbook, when so many locations failed and this breaker
     /// has tripped.
     fn other_reason(&self, now: Timestamp, failed: u32, breaker: Option<BreakerStop>) -> Option<StopReason> {
-        // What AWS stopped for the alarm counts as failed, so the alarm is why.
-        if let Some(stop @ BreakerStop::StoppedForAlarm { .. }) = breaker {
+        // What is stopped for the alarm may count as failed. Nobody asks the alarm once a budget is used up, so the alarm was first.
+        if let Some(stop) = breaker.clone().filter(BreakerStop::is_for_alarm) {
             return Some(StopReason::Breaker(stop));
         }
         let allowed = self.plan.location_errors();

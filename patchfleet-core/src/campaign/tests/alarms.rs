@@ -99,6 +99,32 @@ fn once_the_alarm_goes_off_nothing_more_begins_and_log_and_report_say_why() {
 }
 
 #[test]
+fn what_fails_after_the_alarm_went_off_does_not_hide_that_the_alarm_is_why() {
+    let place = |node| [("us-east-1", Script::Nodes(vec![node]))];
+    let failing = Node {
+        status: "Failed",
+        patches: Some([1, 0, 0]),
+        ..Node::well(1)
+    };
+    let mut world = World::new(&[&place(failing), &place(Node::well(2))], 1, 0);
+    world.plan.request.breaker.alarm = Some(name());
+    goes_off(
+        &world,
+        world.clock.now() + SignedDuration::from_secs(30),
+        Timestamp::MAX,
+    );
+    let state = world.run();
+    assert_eq!(
+        outcomes(&state),
+        [LocationOutcome::NodesFailed, LocationOutcome::NotStarted]
+    );
+    assert!(matches!(
+        state.stop_reason(),
+        Some(StopReason::Breaker(BreakerStop::Alarm { .. }))
+    ));
+}
+
+#[test]
 fn an_alarm_that_went_off_before_the_first_start_lets_nothing_begin_and_it_stays_so() {
     let world = world(2);
     let begins = world.clock.now();
