@@ -1,6 +1,6 @@
 //! Campaigns that are written down, and driven call by call.
 
-use super::killed::{cold, served, small_on, small_request};
+use super::killed::{cold, pass, served, small_on, small_request};
 use super::several::{everything, patched};
 use super::*;
 use patchfleet_core::port::Clock as _;
@@ -367,8 +367,15 @@ async fn a_function_whose_campaign_waits_for_an_alarm_that_cannot_be_read_fails_
     // Once it can be read, the campaign goes on.
     sim.with_world(World::clear_faults);
     sim.clock().advance(SignedDuration::from_mins(2));
-    let answer = served(&sim, advance).await.unwrap();
-    assert_eq!(answer["exit_code"], 0, "{answer}");
+    loop {
+        // How far one call comes depends on the machine.
+        let answer = served(&sim, advance.clone()).await.unwrap();
+        if answer["status"] == "over" {
+            assert_eq!(answer["exit_code"], 0, "{answer}");
+            break;
+        }
+        pass(&sim, &answer);
+    }
 }
 
 /// What a campaign took that is driven by calls of a minute.

@@ -291,7 +291,7 @@ async fn a_stop_that_names_no_campaign_stops_a_second_attempt_whenever_it_comes(
     other["request"]["name"] = json!("other");
     let other = started(&sim, other).await;
     is_not_stopped(stop(now())).await;
-    let other = asked(&sim, "advance", &other["campaign_id"]).await;
+    let other = driven(&sim, &other, is_over).await;
     assert_eq!(
         (&other["status"], &other["exit_code"]),
         (&json!("over"), &json!(5))
