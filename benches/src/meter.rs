@@ -168,6 +168,7 @@ impl Directory for Metered {
         organization(page: Option<PageToken>) -> Page<PlacedAccount>;
         accounts(parent: &OrgParent, page: Option<PageToken>) -> Page<AccountView>;
         child_units(parent: &OrgParent, page: Option<PageToken>) -> Page<OuId>;
+        account_tags(account: &AccountId, page: Option<PageToken>) -> Page<(String, String)>;
         regions(account: &AccountId, page: Option<PageToken>) -> Page<RegionView>;
     }
 }

@@ -266,8 +266,9 @@ impl Draft {
             asked["budget"]["labels"] = json!([asked_of]);
         }
         if !wish.waves.is_empty() {
-            let waves = wish.waves.iter().zip(WAVES).map(|(wave, name)| wave.asked(name));
-            asked["waves"] = waves.collect();
+            let by_tag = self.seed.is_multiple_of(2);
+            let waves = wish.waves.iter().zip(WAVES);
+            asked["waves"] = waves.map(|(wave, name)| wave.asked(name, by_tag)).collect();
         }
         asked
     }
@@ -279,7 +280,7 @@ impl Draft {
             .collect();
         let accounts: Vec<Value> = accounts
             .iter()
-            .map(|id| json!({ "id": id, "name": id }))
+            .map(|id| json!({ "id": id, "name": id, "tags": { "Number": id } }))
             .collect();
         let mut groups = vec![];
         for (index, place) in self.places.iter().enumerate() {
@@ -344,13 +345,19 @@ fn service(number: usize) -> Option<&'static str> {
 }
 
 impl Wave {
-    fn asked(&self, name: &str) -> Value {
+    /// As the request says it. With `by_tag` an account is named by its tag in the organization.
+    fn asked(&self, name: &str, by_tag: bool) -> Value {
         // A canary without a node would refuse the plan.
         let mut asked = json!({ "name": name, "if_empty": "skip", "approval": self.approval });
         match self.has {
             Has::Region(region) => asked["regions"] = json!([REGIONS[region]]),
             Has::Account(account) => {
-                asked["accounts"] = json!([Draft::location(account * REGIONS.len()).0]);
+                let id = Draft::location(account * REGIONS.len()).0;
+                if by_tag {
+                    asked["account_tags"] = json!({ "Number": [id] });
+                } else {
+                    asked["accounts"] = json!([id]);
+                }
             }
             Has::Count(count) => asked["locations"] = json!(count),
         }

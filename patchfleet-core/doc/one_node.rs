@@ -104,6 +104,13 @@ impl Directory for OneNode {
     fn child_units(&self, _: &OrgParent, _: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<OuId>>> {
         page(vec![])
     }
+    fn account_tags(
+        &self,
+        _: &AccountId,
+        _: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(String, String)>>> {
+        page(vec![])
+    }
     fn regions(&self, _: &AccountId, _: Option<PageToken>) -> BoxFuture<'_, PortResult<Page<RegionView>>> {
         let region = "us-east-1".parse().unwrap();
         page(vec![RegionView { region, status: RegionOptStatus::EnabledByDefault }])

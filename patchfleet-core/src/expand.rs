@@ -15,6 +15,7 @@ mod deeper;
 mod organization;
 mod reader;
 mod regions;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use accounts::Accounts;
 pub(crate) use organization::FirstPage;
 use reader::{Reader, Scope};
 use regions::Listed;
+pub(crate) use tags::AccountTags;
 
 /// Every location that a request names: each is wanted or skipped, none both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,6 +40,9 @@ pub struct Candidates {
     pub childless: Vec<OrgParent>,
     /// The accounts below each unit and root that a wave names, at any depth.
     pub below: BTreeMap<OrgParent, BTreeSet<AccountId>>,
+    /// The tags of each account with a wanted location that may be in a wave with `account_tags`. Of no other account
+    /// are they read.
+    pub tags: BTreeMap<AccountId, AccountTags>,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -85,6 +90,8 @@ pub async fn expand(
 /// - If an account's Regions cannot be listed, the Regions that the request lists stay wanted, and the census
 ///   decides. For `"all-enabled"` the usable Regions of the central account take their place, and the answer of
 ///   each is unknown.
+/// - The tags of an account are read if they may decide in which wave it is. Where they cannot be read that is noted, and
+///   the plan is refused once it is known that something is planned there.
 /// - For `"all-enabled"` the skips of an excluded or inactive account name the usable Regions of the central account.
 ///
 /// `first` goes on with the listing of the organization where somebody has begun it.
@@ -111,7 +118,7 @@ pub(crate) async fn expand_and_ask<'a>(
     partitions(request, caller, &mut found);
     // What is refused already is not worth a census.
     let question = question.filter(|question| found.reasons.is_empty() && question.is_of_one_location());
-    let mut reader = Reader::new(directory, &request.targets, question, concurrency);
+    let mut reader = Reader::new(directory, request, question, concurrency);
     // They are needed whatever is found, and tell which Regions exist.
     reader.read(&caller.account, Scope::Regions);
     let accounts = accounts::resolve(
@@ -130,7 +137,7 @@ pub(crate) async fn expand_and_ask<'a>(
     for account in accounts.to_read() {
         reader.read(account, Scope::Locations);
     }
-    let (listed, begun) = reader.finish().await;
+    let (listed, tags, begun) = reader.finish().await;
     exclusions(&request.targets, &listed, &mut found);
     match &request.targets.regions {
         Regions::List(regions) => {
@@ -148,6 +155,11 @@ pub(crate) async fn expand_and_ask<'a>(
     if !reasons.is_empty() {
         return Err(Refusal { reasons });
     }
+    let with_wanted: BTreeSet<&AccountId> = candidates.wanted.iter().map(|at| &at.account).collect();
+    candidates.tags = tags
+        .into_iter()
+        .filter(|(account, _)| with_wanted.contains(account))
+        .collect();
     candidates
         .skipped
         .sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));

@@ -168,6 +168,8 @@ pub enum RefusalCode {
     NothingSelected,
     /// Nothing can be patched in a wave that comes before others.
     WaveEmpty,
+    /// The tags of an account could not be read, so nobody knows in which wave it is.
+    AccountTags,
     /// A node that was asked for by its id is in no location.
     NodeNotFound,
     /// There is no such runbook.
@@ -237,6 +239,7 @@ impl RefusalCode {
             Self::Empty => "empty",
             Self::NothingSelected => "nothing_selected",
             Self::WaveEmpty => "wave_empty",
+            Self::AccountTags => "account_tags",
             Self::NodeNotFound => "node_not_found",
             Self::RunbookMissing => "runbook_missing",
             Self::CampaignOpen => "campaign_open",

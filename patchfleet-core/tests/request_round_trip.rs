@@ -50,7 +50,12 @@ fn waves() -> BoxedStrategy<serde_json::Value> {
     let locations = (places, text("0%|[1-9]%|[1-9][0-9]%")).prop_map(|(at_once, errors)| {
         serde_json::json!({"locations": {"max_concurrency": at_once, "max_errors": errors}})
     });
+    let tags = proptest::collection::btree_map(r"[^\p{Cc}]{1,20}", set_of(r"[^\p{Cc}]{0,20}", 1..4), 1..4);
     let wave = some_of(vec![
+        (
+            "account_tags",
+            tags.prop_map(|tags| serde_json::json!(tags)).boxed(),
+        ),
         ("if_empty", one_of(&["refuse", "skip"])),
         ("soak", one_of(&["1s", "30m", "1h 30m", "168h"])),
         ("gate", gate.boxed()),

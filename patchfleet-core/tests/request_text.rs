@@ -9,6 +9,8 @@
 use patchfleet_core::problem::{ProblemCode, Problems};
 use patchfleet_core::request::{Format, Operation, PatchRequest, Regions, Selector};
 
+#[path = "request_text/account_tags.rs"]
+mod account_tags;
 #[path = "request_text/rules.rs"]
 mod rules;
 

@@ -261,6 +261,14 @@ impl patchfleet_core::port::Directory for Alone {
         ready(Ok(Page::last(vec![])))
     }
 
+    fn account_tags(
+        &self,
+        _: &AccountId,
+        _: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(String, String)>>> {
+        ready(Ok(Page::last(vec![])))
+    }
+
     fn regions(
         &self,
         _: &AccountId,

@@ -54,6 +54,7 @@ pub(crate) use invocations::{GetCommandInvocation, InvocationShape, ListCommandI
 pub(crate) use objects::{BUCKET_REGION, Listing, ObjectAnswer, ObjectCall, Only, object_call, object_fate};
 pub(crate) use organizations::{
     AccountShape, DescribeAccount, ListAccounts, ListAccountsForParent, ListOrganizationalUnitsForParent,
+    ListTagsForResource,
 };
 pub(crate) use patches::DescribeInstancePatchStates;
 pub(crate) use permissions::{DescribeDocumentPermission, ModifyDocumentPermission};
@@ -151,6 +152,7 @@ operations![
     organizations::DescribeAccount,
     organizations::DescribeOrganizationalUnit,
     organizations::ListChildren,
+    organizations::ListTagsForResource,
     account::ListRegions,
     account::GetRegionOptStatus,
     alarms::DescribeAlarms,

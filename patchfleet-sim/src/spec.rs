@@ -17,8 +17,8 @@ mod source;
 pub use alarm::{AlarmSpec, AlarmState, AlarmStateSpec};
 pub use automation::{AutomationSpec, ConsistencySpec, QuotasSpec};
 pub use change::{
-    AccountChange, After, Change, ChangeSpec, CommandsOf, DocumentAt, DocumentCreate, DocumentDefault,
-    DocumentUpdate, ExecutionsOf, GroupAt, GroupChange, NodesOf, RoleChange, TagChange,
+    AccountChange, AccountTags, After, Change, ChangeSpec, CommandsOf, DocumentAt, DocumentCreate,
+    DocumentDefault, DocumentUpdate, ExecutionsOf, GroupAt, GroupChange, NodesOf, RoleChange, TagChange,
 };
 pub use document::{BuiltinDocument, DocumentKind, DocumentSpec};
 pub use error::{Position, Problem, WorldError};
@@ -227,6 +227,9 @@ pub struct AccountSpec {
     /// Its state (default ACTIVE).
     #[serde(default)]
     pub state: AccountStateSpec,
+    /// Its tags in the organization.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
     /// The opt-in Regions that it has enabled.
     #[serde(default)]
     #[schemars(with = "Vec<schema::Region>")]

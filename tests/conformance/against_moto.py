@@ -81,7 +81,7 @@ start = "2026-03-01T00:00:00Z"
 management_account = "{main}"
 accounts = [
     {{ id = "{main}", name = "{name}" }},
-    {{ id = "{Web}", name = "Web", parent = "{Prod}" }},
+    {{ id = "{Web}", name = "Web", parent = "{Prod}", tags = {{ Stage = "canary", Team = "" }} }},
     {{ id = "{Shop}", name = "Shop", parent = "{Workloads}" }},
     {{ id = "{Tools}", name = "Tools" }},
 ]
@@ -108,6 +108,8 @@ def build(org):
         accounts[name] = status["AccountId"]
         if unit:
             org.move_account(AccountId=status["AccountId"], SourceParentId=root, DestinationParentId=units[unit])
+    tags = [{"Key": "Stage", "Value": "canary"}, {"Key": "Team", "Value": ""}]
+    org.tag_resource(ResourceId=accounts["Web"], Tags=tags)
     main = org.describe_account(AccountId=made["MasterAccountId"])["Account"]
     ids = {"main": main["Id"], "name": main["Name"], "organization": made["Id"], "root": root}
     return WORLD.format(**ids, **units, **accounts), root, units, accounts
@@ -126,6 +128,8 @@ def calls(root, units, accounts):
             yield "ListChildren", org, "list_children", {"ParentId": parent, "ChildType": kind}
     for account in [MOTOS_ACCOUNT, *accounts.values()]:
         yield "DescribeAccount", org, "describe_account", {"AccountId": account}
+    for tagged in [*accounts.values(), root, *units.values()]:
+        yield "ListTagsForResource", org, "list_tags_for_resource", {"ResourceId": tagged}
     for unit in units.values():
         yield "DescribeOrganizationalUnit", org, "describe_organizational_unit", {"OrganizationalUnitId": unit}
     nowhere = "ou-" + root.partition("-")[2] + "-nowhere0"
@@ -135,6 +139,7 @@ def calls(root, units, accounts):
     yield "ListChildren of nothing", org, "list_children", none | {"ChildType": "ACCOUNT"}
     yield "ListChildren of no type", org, "list_children", {"ParentId": root, "ChildType": "THING"}
     yield "DescribeAccount of nobody", org, "describe_account", {"AccountId": "000000000000"}
+    yield "ListTagsForResource of nobody", org, "list_tags_for_resource", {"ResourceId": "000000000000"}
     yield "DescribeAccount of no id", org, "describe_account", {"AccountId": "12"}
     unit = {"OrganizationalUnitId": nowhere}
     yield "DescribeOrganizationalUnit of nothing", org, "describe_organizational_unit", unit

@@ -253,6 +253,7 @@ def inputs(ids):
             [{"MaxResults": 20}, {"NextToken": known.TOKEN}],
         ),
         ("organizations", "DescribeAccount"): ({"AccountId": WEB}, []),
+        ("organizations", "ListTagsForResource"): ({"ResourceId": WEB}, [{"NextToken": known.TOKEN}]),
         ("organizations", "DescribeOrganizationalUnit"): ({"OrganizationalUnitId": "ou-cf01-workload"}, []),
         ("account", "ListRegions"): (
             LIST,

@@ -30,7 +30,7 @@ OPERATIONS = {
     "sts": "AssumeRole GetCallerIdentity",
     "organizations": """
         ListRoots ListOrganizationalUnitsForParent ListAccounts ListAccountsForParent ListChildren
-        DescribeOrganization DescribeAccount DescribeOrganizationalUnit""",
+        DescribeOrganization DescribeAccount DescribeOrganizationalUnit ListTagsForResource""",
     "account": "ListRegions GetRegionOptStatus",
     "cloudwatch": "DescribeAlarms",
 }

@@ -69,6 +69,8 @@ def questions(call):
         return [(action, "*"), *((one, "*") for one in OF_A_GROUP)]
     if service == "organizations" and "ParentId" in given:
         return [(action, f"arn:{partition}:organizations::{account}:ou/o-a1b2c3d4e5/{given['ParentId']}")]
+    if service == "organizations" and "ResourceId" in given:
+        return [(action, f"arn:{partition}:organizations::{account}:account/o-a1b2c3d4e5/{given['ResourceId']}")]
     return [(action, "*")]
 
 

@@ -36,6 +36,8 @@ PLANS = [
     request(accounts=["ou-perm-workload"]),
     request(accounts=["r-perm"], include_child_ous=True, regions="all-enabled"),
     {"name": "tags", "targets": {"accounts": [CENTRAL], "regions": ["us-east-1"], "tags": {"Env": ["prod"]}}},
+    request(accounts=[ACCOUNT])
+    | {"waves": [{"name": "canary", "account_tags": {"Stage": "canary"}, "if_empty": "skip"}]},
     {"name": "own", "targets": {"regions": ["us-east-1"], "resource_group": "WebServers"}},
 ]
 

@@ -31,6 +31,8 @@ mod pace;
 mod retry;
 #[path = "front/waits.rs"]
 mod waits;
+#[path = "front/waves_by_tag.rs"]
+mod waves_by_tag;
 
 /// One account with a group of two nodes in two Regions.
 fn world() -> SimClock {

@@ -68,7 +68,8 @@ fn what_is_printed_for_everything_that_a_request_may_use_is_what_the_table_has()
     let printed = |party: Party| -> BTreeSet<String> {
         let requests = [
             r#"targets = { resource_group = "Web", accounts = ["ou-perm-workload", "333333333333"], include_child_ous = true, regions = "all-enabled" }
-               access = { external_id = { ssm = "/id" } }"#,
+               access = { external_id = { ssm = "/id" } }
+               waves = [{ name = "canary", account_tags = { Stage = "canary" } }]"#,
             r#"change_calendars = ["Freezes"]
                breaker = { alarm = "web errors", hand_alarm_to_aws = true }
                targets = { tags = { Env = ["prod"] }, accounts = ["ou-perm-workload"], regions = ["us-east-1"] }
@@ -123,6 +124,7 @@ fn world(denied: &[&str]) -> World {
         id = "222222222222"
         name = "Web"
         parent = "ou-perm-workload"
+        tags = {{ Stage = "canary" }}
         [[accounts]]
         id = "333333333333"
         name = "Shop"
@@ -141,9 +143,10 @@ fn world(denied: &[&str]) -> World {
 }
 
 fn asked(selection: &str, patch: &str) -> PatchRequest {
-    let (patch, labels) = match patch == LABEL {
-        true => ("", LABEL),
-        false => (patch, ""),
+    let (patch, labels, waves) = match patch {
+        LABEL => ("", LABEL, ""),
+        WAVE => ("", "", WAVE),
+        patch => (patch, "", ""),
     };
     request(&format!(
         r#"
@@ -152,6 +155,7 @@ fn asked(selection: &str, patch: &str) -> PatchRequest {
         targets = {{ {selection}, accounts = ["ou-perm-workload", "333333333333"], regions = "all-enabled" }}
         budget = {{ nodes = {{ max_concurrency = 2, max_errors = 1 }}{labels} }}
         access = {{ discovery_role = "Discovery" }}
+        {waves}
         "#
     ))
     .unwrap()
@@ -197,11 +201,19 @@ const GROUP: &str = r#"resource_group = "WebServers""#;
 const TAGS: &str = r#"tags = { Env = ["prod"] }"#;
 /// Stands in the place of something of the patch, and is a part of the budget.
 const LABEL: &str = r#", labels = [{ by = "tag:Env", max_in_flight = 1 }]"#;
+/// Likewise, and is a wave.
+const WAVE: &str = r#"waves = [{ name = "canary", account_tags = { Stage = "canary" } }]"#;
 const OVERRIDE: &str = r#", baseline_override = "s3://bucket/baseline.json""#;
 
 #[tokio::test]
 async fn roles_that_may_do_what_the_table_says_plan_run_and_report() {
-    for (selection, patch) in [(GROUP, ""), (TAGS, ""), (GROUP, OVERRIDE), (GROUP, LABEL)] {
+    for (selection, patch) in [
+        (GROUP, ""),
+        (TAGS, ""),
+        (GROUP, OVERRIDE),
+        (GROUP, LABEL),
+        (GROUP, WAVE),
+    ] {
         let case = format!("{selection}{patch}");
         let request = asked(selection, patch);
         let sim = simulated(&[]).await;

@@ -6,6 +6,8 @@
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
+#[path = "planning/account_tags.rs"]
+mod account_tags;
 #[path = "planning/by_id.rs"]
 mod by_id;
 #[path = "planning/own_inventory.rs"]

@@ -116,6 +116,7 @@ operations! {
     ListAccountsForParent Published 5 burst 8,
     ListOrganizationalUnitsForParent Published 5 burst 8,
     DescribeAccount Published 20 burst 30,
+    ListTagsForResource Published 10 burst 15,
     }
     // Amazon CloudWatch User Guide, "CloudWatch service quotas" (2026).
     "cloudwatch" {

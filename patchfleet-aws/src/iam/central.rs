@@ -183,6 +183,9 @@ fn organization(request: &PatchRequest) -> Option<Statement> {
         actions.push("organizations:ListAccountsForParent");
         actions.push("organizations:ListOrganizationalUnitsForParent");
     }
+    if request.waves.iter().any(|wave| !wave.account_tags.is_empty()) {
+        actions.push("organizations:ListTagsForResource");
+    }
     (!actions.is_empty()).then(|| Statement::everywhere("ReadTheOrganization", &actions))
 }
 

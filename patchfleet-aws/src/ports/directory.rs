@@ -86,6 +86,28 @@ impl Directory for Aws {
         })
     }
 
+    fn account_tags(
+        &self,
+        account: &AccountId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(String, String)>>> {
+        let account = account.clone();
+        Box::pin(async move {
+            let operation = Operation::ListTagsForResource;
+            let (call, organizations) = self.clients.organizations(operation).await?;
+            let request = organizations
+                .list_tags_for_resource()
+                .resource_id(account.as_str())
+                .set_next_token(token(page));
+            let answer = send!(call, request).await?;
+            let tags = answer.tags().iter();
+            call.page(
+                tags.map(|tag| Ok::<_, Unreadable>((tag.key().to_owned(), tag.value().to_owned()))),
+                answer.next_token(),
+            )
+        })
+    }
+
     fn regions(
         &self,
         account: &AccountId,

@@ -1,18 +1,19 @@
-//! Reading accounts while others are still being found: their Regions, and what is in each of their locations.
+//! Reading accounts while others are still being found: their Regions, their tags, and what is in each of their locations.
 
 use super::regions::{self, Listed, Statuses};
+use super::tags::{self, AccountTags};
 use crate::census::{Answered, Answers, Begun, Question};
 use crate::id::{AccountId, Location, Region};
 use crate::port::{BoxFuture, Directory, PortResult, RegionOptStatus};
-use crate::request::{Regions, Targets};
+use crate::request::{PatchRequest, Regions, Targets};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 
-/// Asks accounts for their Regions, and their locations for their nodes. So each role is assumed early, and the last page
-/// of the organization is not waited for.
+/// Asks accounts for their Regions and their tags, and their locations for their nodes. So each role is assumed early, and
+/// the last page of the organization is not waited for.
 ///
 /// A Region that is enabled by default is enabled in every account, so its location is asked beside the account's Regions.
 /// An opt-in Region's is asked once they are known.
@@ -22,6 +23,8 @@ use std::pin::pin;
 pub(super) struct Reader<'a> {
     directory: &'a dyn Directory,
     targets: &'a Targets,
+    /// Whose waves say which accounts are asked for their tags. `None` if no account is.
+    for_waves: Option<&'a PatchRequest>,
     /// How locations are asked. `None` if they are not asked here.
     question: Option<Question<'a>>,
     /// How many calls are made at once, at most.
@@ -29,6 +32,10 @@ pub(super) struct Reader<'a> {
     /// The accounts that are read, or will be.
     seen: BTreeMap<AccountId, Scope>,
     accounts: VecDeque<AccountId>,
+    /// The accounts whose tags decide in which wave they are, and are not asked for yet.
+    untagged: VecDeque<AccountId>,
+    /// How many accounts are being asked for their tags.
+    tagging: usize,
     locations: VecDeque<Location>,
     /// The Regions that the request lists and no account has named so far. One that nobody names refuses the request, so
     /// no location is asked until all are named.
@@ -37,17 +44,22 @@ pub(super) struct Reader<'a> {
     by_default: Option<BTreeSet<Region>>,
     /// The accounts whose locations in these Regions are asked, or will be.
     early: BTreeSet<AccountId>,
-    /// The calls under way: accounts that are asked for their Regions, and locations for their nodes.
+    /// The calls under way: accounts that are asked for their Regions or their tags, and locations for their nodes.
     listing: FuturesUnordered<BoxFuture<'a, Heard>>,
     asking: FuturesUnordered<BoxFuture<'a, Heard>>,
     /// The locations that were asked and have not answered.
     open: BTreeSet<Location>,
     listed: Listed,
+    tags: BTreeMap<AccountId, AccountTags>,
     answers: Answers,
 }
 
 /// One in so many calls at once is kept for accounts.
 const KEPT_FOR_ACCOUNTS: usize = 8;
+
+/// One in so many calls at once asks for tags. AWS answers them slowly, and these calls wait for their turn, so more of
+/// them would only hold back the others.
+const FOR_TAGS: usize = 8;
 
 /// How much of an account is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,23 +73,28 @@ pub(super) enum Scope {
 /// One answer.
 enum Heard {
     Regions(AccountId, PortResult<Statuses>),
+    Tags(AccountId, AccountTags),
     Location(Location, Answered),
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(
         directory: &'a dyn Directory,
-        targets: &'a Targets,
+        request: &'a PatchRequest,
         question: Option<Question<'a>>,
         concurrency: usize,
     ) -> Self {
+        let targets = &request.targets;
         Self {
             directory,
             targets,
+            for_waves: Some(request),
             question,
             concurrency: concurrency.max(1),
             seen: BTreeMap::new(),
             accounts: VecDeque::new(),
+            untagged: VecDeque::new(),
+            tagging: 0,
             locations: VecDeque::new(),
             unnamed: match &targets.regions {
                 Regions::List(regions) => regions.iter().collect(),
@@ -89,12 +106,18 @@ impl<'a> Reader<'a> {
             asking: FuturesUnordered::new(),
             open: BTreeSet::new(),
             listed: Listed::default(),
+            tags: BTreeMap::new(),
             answers: Answers::default(),
         }
     }
 
     /// Will read so much of an account, as far as it is not read already.
     pub(super) fn read(&mut self, account: &AccountId, scope: Scope) {
+        let before = self.seen.get(account).copied();
+        let needs_tags = |request: &PatchRequest| request.needs_tags_of(account);
+        if scope == Scope::Locations && before < Some(scope) && self.for_waves.is_some_and(needs_tags) {
+            self.untagged.push_back(account.clone());
+        }
         match self.seen.insert(account.clone(), scope) {
             None => {
                 self.accounts.push_back(account.clone());
@@ -109,10 +132,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Asks no location from now on, as the request is refused. Calls under way are given up. Regions are read all the
-    /// same, because they tell what else is wrong with the request.
+    /// Asks no location and for no tags from now on, as the request is refused. Calls under way to locations are given up.
+    /// Regions are read all the same, because they tell what else is wrong with the request.
     pub(super) fn ask_no_location(&mut self) {
         self.question = None;
+        self.for_waves = None;
+        self.untagged.clear();
         self.locations.clear();
         self.asking.clear();
         self.open.clear();
@@ -134,12 +159,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads until the Regions of each account are known. Gives them, and the locations as they stand then: some have
-    /// answered, and some are being asked.
-    pub(super) async fn finish(mut self) -> (Listed, Begun<'a>) {
+    /// Reads until the Regions and the tags of each account are known. Gives them, and the locations as they stand then: some
+    /// have answered, and some are being asked.
+    pub(super) async fn finish(mut self) -> (Listed, BTreeMap<AccountId, AccountTags>, Begun<'a>) {
         loop {
             self.ask();
-            if self.listed.len() == self.seen.len() {
+            let has_tags = self.untagged.is_empty() && self.tagging == 0;
+            if has_tags && self.listed.len() == self.seen.len() {
                 break;
             }
             let heard = self.next().await;
@@ -150,7 +176,7 @@ impl<'a> Reader<'a> {
             open: self.open,
             asked: self.asking.into_iter().map(location_alone).collect(),
         };
-        (self.listed, begun)
+        (self.listed, self.tags, begun)
     }
 
     fn under_way(&self) -> usize {
@@ -171,11 +197,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Asks as much as may be asked at once. Accounts come first, because locations follow from them.
+    /// Asks as much as may be asked at once. Accounts come before locations, which follow from them. Tags come first, and few
+    /// at once.
     fn ask(&mut self) {
         while self.under_way() < self.concurrency {
-            if let Some(account) = self.accounts.pop_front() {
-                let directory = self.directory;
+            let directory = self.directory;
+            if let Some(account) = self.next_untagged() {
+                self.tagging = self.tagging.saturating_add(1);
+                let call = async move {
+                    let tags = tags::read(directory, &account).await;
+                    Heard::Tags(account, tags)
+                };
+                self.listing.push(call.boxed());
+            } else if let Some(account) = self.accounts.pop_front() {
                 let call = async move {
                     let statuses = regions::list(directory, &account).await;
                     Heard::Regions(account, statuses)
@@ -191,6 +225,14 @@ impl<'a> Reader<'a> {
             } else {
                 return;
             }
+        }
+    }
+
+    fn next_untagged(&mut self) -> Option<AccountId> {
+        let at_once = (self.concurrency / FOR_TAGS).max(1);
+        match self.tagging < at_once {
+            true => self.untagged.pop_front(),
+            false => None,
         }
     }
 
@@ -219,6 +261,10 @@ impl<'a> Reader<'a> {
                 if self.seen.get(&account) == Some(&Scope::Locations) {
                     self.want(&account);
                 }
+            }
+            Some(Heard::Tags(account, tags)) => {
+                self.tagging = self.tagging.saturating_sub(1);
+                self.tags.insert(account, tags);
             }
             Some(Heard::Location(location, answered)) => {
                 self.open.remove(&location);
@@ -289,7 +335,7 @@ fn names(targets: &Targets, region: &Region) -> bool {
 fn location_alone(call: BoxFuture<'_, Heard>) -> BoxFuture<'_, Option<(Location, Answered)>> {
     call.map(|heard| match heard {
         Heard::Location(location, answered) => Some((location, answered)),
-        Heard::Regions(..) => None,
+        Heard::Regions(..) | Heard::Tags(..) => None,
     })
     .boxed()
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod regions;
+mod tags;
 
 use crate::expand::{Candidates, expand};
 use crate::id::OrgParent;

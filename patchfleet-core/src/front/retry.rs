@@ -180,7 +180,9 @@ impl Campaigns {
         require_central(ports.directory.as_ref(), of.plan()).await?;
         let wanted = self.wanted(of, which).await?;
         let caller = ports.directory.caller().await?;
-        let candidates = expand(ports.directory.as_ref(), request, &caller, ASKED_AT_ONCE)
+        // Which waves they are in is found out when the retry is planned.
+        let places = request.without_waves();
+        let candidates = expand(ports.directory.as_ref(), &places, &caller, ASKED_AT_ONCE)
             .await
             .map_err(CampaignError::Refused)?;
         let (left, gone): (Vec<_>, Vec<_>) = wanted

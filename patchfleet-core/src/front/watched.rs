@@ -139,6 +139,15 @@ impl Directory for Watched {
         )
     }
 
+    fn account_tags(
+        &self,
+        account: &AccountId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(String, String)>>> {
+        let tags = self.ports.directory.account_tags(account, page);
+        self.call(Tried::Organization, "", tags)
+    }
+
     fn regions(
         &self,
         account: &AccountId,

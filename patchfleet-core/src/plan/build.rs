@@ -41,6 +41,7 @@ use sorted::Sorted;
 /// * A node id that is in no location.
 /// * Targets that do not fit in a parameter.
 /// * A wave with nothing to patch that comes before others.
+/// * An account of which nobody knows whether it has the tags of a wave.
 /// * Nodes that are offline, by the policy or because no others are left.
 /// * A cutoff that is too near.
 /// * Freezes that let nothing begin, or not before the cutoff.
@@ -112,7 +113,8 @@ pub fn build(
     if options.gaps == Gaps::Fill {
         sorted.warnings.extend(gaps::on_not_enabled(&sorted.skipped));
     }
-    let of_waves = waves::assign(request, candidates, &mut sorted.locations);
+    let (against, of_waves) = waves::assign(request, candidates, &mut sorted.locations);
+    sorted.reasons.extend(against);
     sorted.warnings.extend(of_waves);
     if sorted.reasons.is_empty() {
         let (reasons, warnings) = waves::empty(request, &sorted.locations);

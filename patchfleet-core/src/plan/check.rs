@@ -6,9 +6,9 @@
 use super::{
     Followed, Plan, PlannedFleet, PlannedLocation, PlannedWaveBudget, Unit, fleet, in_wave, timeout_of,
 };
-use crate::id::{Location, UnitId};
+use crate::id::{AccountId, Location, UnitId};
 use crate::port::{MAX_NODES, StartRequest};
-use crate::request::{Dispatch, PatchRequest, RunbookPin};
+use crate::request::{Dispatch, PatchRequest, RunbookPin, Wave};
 use crate::runbook::{self, STEP_TIMEOUT_PARAMETER, TIMEOUT_PARAMETER, TargetTooLong};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -151,7 +151,8 @@ impl Plan {
     }
 
     /// Sees that units come wave by wave, and that each location is in a wave that can have it, as far as the request
-    /// alone tells.
+    /// and the other locations tell. What is below a unit and which tags an account has nobody knows any more. But it is the
+    /// same for all Regions of an account.
     fn check_waves(&self) -> Result<(), PlanFault> {
         for (before, unit) in self.units.iter().zip(self.units.iter().skip(1)) {
             if unit.wave < before.wave {
@@ -162,15 +163,22 @@ impl Plan {
                 });
             }
         }
+        let accounts: BTreeSet<(u32, &AccountId)> =
+            self.locations.iter().map(|at| (at.wave, &at.account)).collect();
         for at in &self.locations {
             let (location, wave) = (at.location(), at.wave);
+            let may_have = |named: &Wave| named.may_have(&location, |_| None, |_| None);
             let is_named = match self.request.wave(wave) {
-                Some(named) => named.may_have(&location, |_| None),
+                Some(named) => may_have(named),
                 None => wave == self.request.wave_count(),
             };
             let earlier = usize::try_from(wave.saturating_sub(1)).unwrap_or(usize::MAX);
-            let mut earlier = self.request.waves.iter().take(earlier);
-            if !is_named || earlier.any(|named| named.surely_has(&location)) {
+            let mut earlier = (1..).zip(self.request.waves.iter().take(earlier));
+            let has = |(number, named): (u32, &Wave)| {
+                let has_account = named.takes_all() && accounts.contains(&(number, &at.account));
+                named.surely_has(&location) || (has_account && may_have(named))
+            };
+            if !is_named || earlier.any(has) {
                 return Err(PlanFault::Wave { location, wave });
             }
         }

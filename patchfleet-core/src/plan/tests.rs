@@ -21,3 +21,4 @@ mod slow;
 mod snapshot;
 mod units;
 mod waves;
+mod waves_by_tag;

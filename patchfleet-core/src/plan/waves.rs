@@ -4,8 +4,9 @@ use super::in_wave::InWaves;
 use super::units::{self, Bounds, Draft};
 use super::{Plan, PlannedLocation};
 use crate::census::{CensusTaken, NodeCounts};
-use crate::expand::Candidates;
+use crate::expand::{AccountTags, Candidates};
 use crate::hash::Sha256;
+use crate::id::AccountId;
 use crate::port::Caller;
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{EmptyWave, PatchRequest, Wave, WaveSize};
@@ -92,18 +93,25 @@ impl Plan {
     }
 }
 
-/// Puts each location into the first wave that names it. What none names is in the last. Gives what should be known of it.
+/// Puts each location into the first wave that names it. What none names is in the last. Gives what is against the plan,
+/// because nobody knows in which wave an account is, and what should be known of it.
 pub(super) fn assign(
     request: &PatchRequest,
     candidates: &Candidates,
     locations: &mut [PlannedLocation],
-) -> Vec<String> {
-    let mut warnings = vec![];
+) -> (Vec<RefusalReason>, Vec<String>) {
+    let tags = |account: &AccountId| candidates.tags.get(account).and_then(AccountTags::known);
+    let (mut warnings, mut untold) = (vec![], BTreeMap::new());
     let mut left: Vec<&mut PlannedLocation> = locations.iter_mut().collect();
     for (number, wave) in (1..).zip(&request.waves) {
         let (could, others): (Vec<_>, Vec<_>) = left
             .into_iter()
-            .partition(|at| wave.may_have(&at.location(), |unit| candidates.below.get(unit)));
+            .partition(|at| wave.may_have(&at.location(), |unit| candidates.below.get(unit), tags));
+        if !wave.account_tags.is_empty() {
+            for at in could.iter().filter(|at| tags(&at.account).is_none()) {
+                untold.entry(at.account.clone()).or_insert(wave);
+            }
+        }
         let (taken, not) = match (wave.locations, wave.nodes) {
             (Some(size), _) => draw(request, wave, size, could),
             (None, Some(size)) => draw_nodes(request, wave, size, could),
@@ -123,7 +131,27 @@ pub(super) fn assign(
     for at in left {
         at.wave = request.wave_count();
     }
-    warnings
+    let reasons = untold
+        .iter()
+        .map(|(account, wave)| unknown_tags(account, wave, candidates));
+    (reasons.collect(), warnings)
+}
+
+/// The reason against a plan with an account of which nobody knows whether the wave has it. As part of a later wave it might be
+/// patched after what it guards, and as part of an earlier one before.
+fn unknown_tags(account: &AccountId, wave: &Wave, candidates: &Candidates) -> RefusalReason {
+    let why = match candidates.tags.get(account) {
+        Some(AccountTags::Unknown(why)) => why,
+        _ => "they were not read",
+    };
+    RefusalReason {
+        code: RefusalCode::AccountTags,
+        subject: account.to_string(),
+        detail: format!(
+            "nobody knows whether wave {} has it, as its tags could not be read (organizations:ListTagsForResource): {why}",
+            wave.name
+        ),
+    }
 }
 
 /// Parts the locations that a wave could have into those that it has and the others.

@@ -116,7 +116,8 @@ fn kind_of_code(code: &str, is_central: bool) -> Option<PortErrorKind> {
         | "OrganizationalUnitNotFoundException"
         | "ParentNotFoundException"
         | "ResourceNotFoundException"
-        | "RootNotFoundException" => Kind::NotFound,
+        | "RootNotFoundException"
+        | "TargetNotFoundException" => Kind::NotFound,
 
         "AWSOrganizationsNotInUseException" => Kind::NotInOrganization,
 
@@ -215,6 +216,7 @@ mod tests {
             ),
             ("AutomationStepNotFoundException", PortErrorKind::NotFound),
             ("InvocationDoesNotExist", PortErrorKind::NotFound),
+            ("TargetNotFoundException", PortErrorKind::NotFound),
             ("RegionDisabledException", PortErrorKind::RegionNotEnabled),
             ("IdempotentParameterMismatch", PortErrorKind::TokenMismatch),
             (

@@ -3,7 +3,7 @@
 use super::{BoxFuture, Page, PageToken, PortResult};
 use crate::id::{AccountId, OrgParent, OuId, Region, TargetAccount};
 
-/// Accounts below units, and the Regions enabled in an account.
+/// Accounts below units, their tags, and the Regions enabled in an account.
 ///
 /// Promises: an answer is whole, or it is an error.
 ///
@@ -39,6 +39,19 @@ pub trait Directory: Send + Sync {
         parent: &OrgParent,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<OuId>>>;
+
+    /// The tags of an account of the organization, each a key and its value, one page (Organizations
+    /// `ListTagsForResource`).
+    ///
+    /// Promises: an account without a tag is an empty last page. Where the tags cannot be read the answer is an error, so
+    /// nobody takes such an account for one without a tag. `NotFound` means that the organization has no such
+    /// account. `NotInOrganization` and `Denied` mean that the caller cannot know: only the management account and
+    /// delegated administrators may ask.
+    fn account_tags(
+        &self,
+        account: &AccountId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(String, String)>>>;
 
     /// Every Region that the partition has, with its status in the account (Account
     /// `ListRegions`), one page.

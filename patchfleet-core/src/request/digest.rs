@@ -103,10 +103,14 @@ mod tests {
         PatchRequest::from_value(value).unwrap()
     }
 
+    fn wave(account_tags: Value) -> Value {
+        json!([{ "name": "canary", "locations": 1, "account_tags": account_tags }])
+    }
+
     #[test]
     fn every_field_of_a_request_is_part_of_its_digest() {
         let plain = request(|_| {}).digest();
-        let changes: [fn(&mut Value); 15] = [
+        let changes: [fn(&mut Value); 19] = [
             |v| v["name"] = json!("nightly"),
             |v| v["patch"] = json!({ "operation": "Install" }),
             |v| v["patch"] = json!({ "reboot_option": "NoReboot" }),
@@ -121,13 +125,17 @@ mod tests {
             |v| v["output"] = json!({ "s3_bucket": "ops-output" }),
             |v| v["output"] = json!({ "s3_bucket": "ops-output", "s3_prefix": "patching" }),
             |v| v["output"] = json!({ "cloudwatch_log_group": "/patching" }),
+            |v| v["waves"] = json!([{ "name": "canary", "locations": 1 }]),
+            |v| v["waves"] = wave(json!({ "Stage": ["canary"] })),
+            |v| v["waves"] = wave(json!({ "Stage": ["pilot"] })),
+            |v| v["waves"] = wave(json!({ "stage": ["pilot"] })),
             |v| v["automation"] = json!({ "document": "Our-Runbook", "parameters": { "A": ["b"] } }),
         ];
         let mut digests: Vec<_> = changes.map(|change| request(change).digest()).into();
         digests.push(plain);
         digests.sort();
         digests.dedup();
-        assert_eq!(digests.len(), 16);
+        assert_eq!(digests.len(), 20);
     }
 
     #[test]

@@ -131,7 +131,8 @@ pub(super) fn tags(field: &Field<'_>, out: &mut Collector) -> Option<BTreeMap<St
     }
     let mut tags = BTreeMap::new();
     for (key, field) in entries {
-        if !(1..=128).contains(&key.chars().count()) || !key.chars().all(may_be_in_a_target_key) {
+        if !(1..=MAX_TAG_KEY_CHARS).contains(&key.chars().count()) || !key.chars().all(may_be_in_a_target_key)
+        {
             let expected = "a tag key that can be a target: 1 to 128 of letters, digits, spaces, _ . : / = - @ \
                             (for a key with other characters, use a resource group)";
             let shown = quoted(key, MAX_VALUE_CHARS);
@@ -152,27 +153,7 @@ pub(super) fn tags(field: &Field<'_>, out: &mut Collector) -> Option<BTreeMap<St
 fn tag_values(key: &str, field: &Field<'_>, out: &mut Collector) -> Option<Vec<String>> {
     const SHAPE: &str = "a tag value of 1 to 256 of letters, digits, spaces, _ . : / = + - @";
     let is_value = |text: &str| !text.is_empty() && text.chars().all(may_be_in_a_tag_value);
-    let values = match field.node() {
-        Node::Text(_) => vec![field.checked_text(SHAPE, 256, is_value, out)?],
-        _ => {
-            let mut seen = BTreeSet::new();
-            let mut values = Vec::new();
-            for item in field.list("a text or a list of texts", out)? {
-                let Some(value) = item.checked_text(SHAPE, 256, is_value, out) else {
-                    continue;
-                };
-                if seen.insert(value.clone()) {
-                    values.push(value);
-                } else {
-                    out.add(item.problem(ProblemCode::Duplicate, "each value only once"));
-                }
-            }
-            values
-        }
-    };
-    if matches!(field.node(), Node::List(items) if items.is_empty()) {
-        out.add(field.problem(ProblemCode::OutOfRange, "at least one value"));
-    }
+    let values = one_or_several(field, SHAPE, is_value, out)?;
     // Bytes, not characters: how AWS counts outside ASCII is not documented.
     let entry = serde_json::json!({ "Key": format!("tag:{key}"), "Values": values }).to_string();
     if entry.len() > MAX_PARAMETER_CHARS {
@@ -184,6 +165,70 @@ fn tag_values(key: &str, field: &Field<'_>, out: &mut Collector) -> Option<Vec<S
         out.add(field.problem(ProblemCode::OutOfRange, expected));
     }
     Some(values)
+}
+
+/// The most characters of a tag's key, and of its value (models of Systems Manager and Organizations, `TagKey`, `TagValue`).
+const MAX_TAG_KEY_CHARS: usize = 128;
+const MAX_TAG_VALUE_CHARS: usize = 256;
+
+/// The values of a tag: one text, or a list in which each stands once.
+fn one_or_several(
+    field: &Field<'_>,
+    shape: &str,
+    is_value: fn(&str) -> bool,
+    out: &mut Collector,
+) -> Option<Vec<String>> {
+    if matches!(field.node(), Node::Text(_)) {
+        let value = field.checked_text(shape, MAX_TAG_VALUE_CHARS, is_value, out)?;
+        return Some(vec![value]);
+    }
+    let (mut seen, mut values) = (BTreeSet::new(), Vec::new());
+    let items = field.list("a text or a list of texts", out)?;
+    if items.is_empty() {
+        out.add(field.problem(ProblemCode::OutOfRange, "at least one value"));
+    }
+    for item in items {
+        let Some(value) = item.checked_text(shape, MAX_TAG_VALUE_CHARS, is_value, out) else {
+            continue;
+        };
+        if seen.insert(value.clone()) {
+            values.push(value);
+        } else {
+            out.add(item.problem(ProblemCode::Duplicate, "each value only once"));
+        }
+    }
+    Some(values)
+}
+
+/// `account_tags`: tags of accounts in AWS Organizations, each key with one text or a list. A resource of AWS has up to 50
+/// tags. By Organizations' model (`TagKey`, `TagValue`) they may have any character, and a value may be empty. Control
+/// characters are refused here, because nobody means one.
+pub(super) fn account_tags(field: &Field<'_>, out: &mut Collector) -> Option<BTreeMap<String, Vec<String>>> {
+    const MAX_KEYS: usize = 50;
+    const VALUE: &str = "a tag value of up to 256 characters, none of them a control character";
+    let is_value = |text: &str| !text.contains(char::is_control);
+    let entries = field.free_table(out)?;
+    if !(1..=MAX_KEYS).contains(&entries.len()) {
+        let expected = format!("1 to {MAX_KEYS} keys; an account must have every one of them");
+        out.add(field.problem(ProblemCode::OutOfRange, expected));
+    }
+    let mut tags = BTreeMap::new();
+    for (key, field) in entries {
+        if !(1..=MAX_TAG_KEY_CHARS).contains(&key.chars().count()) || key.contains(char::is_control) {
+            let expected = "a tag key of 1 to 128 characters, none of them a control character";
+            let shown = quoted(key, MAX_VALUE_CHARS);
+            out.add(Problem::new(
+                ProblemCode::InvalidValue,
+                field.path(),
+                shown,
+                expected,
+            ));
+        }
+        if let Some(values) = one_or_several(&field, VALUE, is_value, out) {
+            tags.insert(key.to_owned(), values);
+        }
+    }
+    Some(tags)
 }
 
 /// The parameters of a runbook: AWS takes at most 200 keys of 1 to 50 characters, each with 0 to

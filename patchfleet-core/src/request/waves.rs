@@ -3,13 +3,13 @@
 use super::fields::{Collector, Field, Fields};
 use super::named::{self, Names};
 use super::node::Node;
-use super::{Gate, PatchRequest, Regions, Soak, WaveBudget, WavePatch, gate, in_wave};
+use super::{Gate, PatchRequest, Regions, Soak, WaveBudget, WavePatch, gate, in_wave, values};
 use crate::budget::MaxConcurrency;
 use crate::id::{AccountId, Location, OrgParent, Region, TargetAccount, WaveName};
 use crate::problem::{Problem, ProblemCode};
 use crate::text::counted;
 use serde::{Serialize, Serializer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What the last wave is called, which has the locations that no wave names.
@@ -26,15 +26,19 @@ pub struct Wave {
     /// [`include_child_ous`](super::Targets::include_child_ous) says. Empty: every account of the targets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<TargetAccount>,
+    /// Tags of accounts in AWS Organizations: an account of the wave has each of these keys with one of its values. Empty: any
+    /// account. Upper and lower case differ.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub account_tags: BTreeMap<String, Vec<String>>,
     /// Regions. Empty: every Region of the targets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<Region>,
-    /// How many of the locations that `accounts` and `regions` leave it. `None`: all.
+    /// How many of the locations that `accounts`, `account_tags` and `regions` leave it. `None`: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<WaveSize>,
-    /// How many nodes it has at most: as many of the locations that `accounts` and `regions` leave it as have no more nodes
-    /// together, and one at least. A percentage is of the nodes of all of these, rounded down. Not together with
-    /// `locations`. `None`: any number.
+    /// How many nodes it has at most: as many of the locations that `accounts`, `account_tags` and `regions` leave it as have
+    /// no more nodes together, and one at least. A percentage is of the nodes of all of these, rounded down. Not together
+    /// with `locations`. `None`: any number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<WaveSize>,
     /// What becomes of the plan if nothing can be patched in this wave and a later one follows. Default: refuse.
@@ -103,31 +107,49 @@ pub enum EmptyWave {
 }
 
 impl Wave {
-    /// Whether the wave's Regions, and its accounts as far as they are known, allow for the location. `below` says which
-    /// accounts stand below a unit; `None`: nobody knows.
+    /// Whether the wave's Regions, and its accounts and their tags as far as they are known, allow for the location. `below`
+    /// says which accounts stand below a unit, and `tags` which tags an account has; `None`: nobody knows.
     pub(crate) fn may_have<'u>(
         &self,
         location: &Location,
         below: impl Fn(&OrgParent) -> Option<&'u BTreeSet<AccountId>>,
+        tags: impl Fn(&AccountId) -> Option<&'u BTreeMap<String, String>>,
+    ) -> bool {
+        (self.regions.is_empty() || self.regions.contains(&location.region))
+            && self.names(&location.account, below)
+            && (self.account_tags.is_empty()
+                || tags(&location.account).is_none_or(|tags| self.has_its_tags(tags)))
+    }
+
+    /// Whether `accounts` has the account, as far as that is known.
+    fn names<'u>(
+        &self,
+        account: &AccountId,
+        below: impl Fn(&OrgParent) -> Option<&'u BTreeSet<AccountId>>,
     ) -> bool {
         let is_there = |target: &TargetAccount| match target {
-            TargetAccount::Account(account) => *account == location.account,
-            TargetAccount::Parent(parent) => {
-                below(parent).is_none_or(|accounts| accounts.contains(&location.account))
-            }
+            TargetAccount::Account(named) => named == account,
+            TargetAccount::Parent(parent) => below(parent).is_none_or(|accounts| accounts.contains(account)),
         };
-        (self.regions.is_empty() || self.regions.contains(&location.region))
-            && (self.accounts.is_empty() || self.accounts.iter().any(is_there))
+        self.accounts.is_empty() || self.accounts.iter().any(is_there)
+    }
+
+    /// Whether these are the tags of an account of the wave.
+    fn has_its_tags(&self, tags: &BTreeMap<String, String>) -> bool {
+        let has = |(key, values): (&String, &Vec<String>)| {
+            tags.get(key).is_some_and(|value| values.contains(value))
+        };
+        self.account_tags.iter().all(has)
     }
 
     /// Whether the wave has the location for certain, unless an earlier wave has it, whatever nobody knows yet.
     pub(crate) fn surely_has(&self, location: &Location) -> bool {
-        let nowhere = BTreeSet::new();
-        self.takes_all() && self.may_have(location, |_| Some(&nowhere))
+        let (nowhere, untagged) = (BTreeSet::new(), BTreeMap::new());
+        self.takes_all() && self.may_have(location, |_| Some(&nowhere), |_| Some(&untagged))
     }
 
-    /// Whether it has all locations that its accounts and Regions allow for.
-    fn takes_all(&self) -> bool {
+    /// Whether it has all locations that its accounts, their tags and its Regions allow for.
+    pub(crate) fn takes_all(&self) -> bool {
         self.locations.is_none() && self.nodes.is_none()
     }
 
@@ -162,7 +184,14 @@ impl Wave {
         fn covers<T: PartialEq>(these: &[T], others: &[T]) -> bool {
             these.is_empty() || (!others.is_empty() && others.iter().all(|other| these.contains(other)))
         }
-        self.takes_all() && covers(&self.regions, &other.regions) && covers(&self.accounts, &other.accounts)
+        let covers_tag = |(key, values): (&String, &Vec<String>)| {
+            let theirs = other.account_tags.get(key);
+            theirs.is_some_and(|theirs| theirs.iter().all(|value| values.contains(value)))
+        };
+        self.takes_all()
+            && covers(&self.regions, &other.regions)
+            && covers(&self.accounts, &other.accounts)
+            && self.account_tags.iter().all(covers_tag)
     }
 }
 
@@ -170,6 +199,31 @@ impl PatchRequest {
     /// How many waves there can be: those that are named, and the rest.
     pub(crate) fn wave_count(&self) -> u32 {
         u32::try_from(self.waves.len()).map_or(u32::MAX, |named| named.saturating_add(1))
+    }
+
+    /// The same request without waves, for whoever only asks which locations it names. What is read of the organization for
+    /// waves alone is not read then.
+    pub(crate) fn without_waves(&self) -> Self {
+        let mut request = self.clone();
+        request.waves.clear();
+        request
+    }
+
+    /// Whether the tags of the account decide in which wave it is, as far as the request alone tells. Of an account that
+    /// no wave with `account_tags` could have they need not be read.
+    pub(crate) fn needs_tags_of(&self, account: &AccountId) -> bool {
+        let nowhere = BTreeSet::new();
+        for wave in &self.waves {
+            if wave.account_tags.is_empty() {
+                let has_all = wave.takes_all() && wave.regions.is_empty();
+                if has_all && wave.names(account, |_| Some(&nowhere)) {
+                    return false;
+                }
+            } else if wave.names(account, |_| None) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The named wave with this number, from 1; `None` for the rest.
@@ -201,6 +255,9 @@ fn read_one(mut fields: Fields<'_>, names: &mut Names<WaveName>, out: &mut Colle
         let ids = field.ids("a list of account, unit or root ids, each in quotes", out);
         some_of(&field, ids, "at least one account, unit or root", out)
     });
+    let account_tags = fields
+        .take("account_tags")
+        .map(|field| values::account_tags(&field, out));
     let regions = fields.take("regions").map(|field| {
         let ids = field.ids("a list of Regions", out);
         some_of(&field, ids, "at least one Region", out)
@@ -215,11 +272,13 @@ fn read_one(mut fields: Fields<'_>, names: &mut Names<WaveName>, out: &mut Colle
         }
         field.rate::<MaxConcurrency>(out)
     });
-    let selects = accounts.is_some() || regions.is_some() || locations.is_some() || nodes.is_some();
-    const KEYS: [&str; 4] = ["accounts", "regions", "locations", "nodes"];
-    const ALL: [&str; 11] = [
+    let names_places = accounts.is_some() || account_tags.is_some() || regions.is_some();
+    let selects = names_places || locations.is_some() || nodes.is_some();
+    const KEYS: [&str; 5] = ["accounts", "account_tags", "regions", "locations", "nodes"];
+    const ALL: [&str; 12] = [
         "name",
         "accounts",
+        "account_tags",
         "regions",
         "locations",
         "nodes",
@@ -231,8 +290,8 @@ fn read_one(mut fields: Fields<'_>, names: &mut Names<WaveName>, out: &mut Colle
         "budget",
     ];
     if !selects && out.len() == before && !fields.has_misspelt(&KEYS, &ALL) {
-        let expected = "at least one of accounts, regions, locations, nodes, which say what is in the wave; what no wave \
-                        names forms the last one by itself";
+        let expected = "at least one of accounts, account_tags, regions, locations, nodes, which say what is in the \
+                        wave; what no wave names forms the last one by itself";
         out.missing(fields.path(), expected);
     }
     let words = [("refuse", EmptyWave::Refuse), ("skip", EmptyWave::Skip)];
@@ -248,6 +307,7 @@ fn read_one(mut fields: Fields<'_>, names: &mut Names<WaveName>, out: &mut Colle
     Some(Wave {
         name: name?,
         accounts: accounts.flatten().unwrap_or_default(),
+        account_tags: account_tags.flatten().unwrap_or_default(),
         regions: regions.flatten().unwrap_or_default(),
         locations: locations.flatten().map(WaveSize::from),
         nodes: nodes.flatten().map(WaveSize::from),

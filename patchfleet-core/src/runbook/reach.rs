@@ -46,7 +46,8 @@ impl Reach {
     /// [`ReachError::Refused`] with every reason that a plan would be refused for up to there.
     pub async fn of(directory: &dyn Directory, request: &PatchRequest) -> Result<Self, ReachError> {
         let central = directory.caller().await.map_err(ReachError::Port)?;
-        let found = expand(directory, request, &central, ASKED_AT_ONCE).await;
+        let request = request.without_waves();
+        let found = expand(directory, &request, &central, ASKED_AT_ONCE).await;
         let candidates = found.map_err(ReachError::Refused)?;
         let mut regions: BTreeMap<Region, BTreeSet<AccountId>> = BTreeMap::new();
         // A start looks for it there, whatever is patched.

@@ -79,6 +79,9 @@ pub(crate) struct World {
     pub(crate) listing: Listing,
     pub(crate) accounts: BTreeMap<AccountId, AccountState>,
     pub(crate) account_fail: BTreeMap<AccountId, PortErrorKind>,
+    /// The tags of accounts. An account that is not here has none.
+    pub(crate) account_tags: BTreeMap<AccountId, Vec<(String, String)>>,
+    pub(crate) account_tags_fail: BTreeMap<AccountId, PortErrorKind>,
     pub(crate) regions: BTreeMap<AccountId, BTreeMap<Region, RegionOptStatus>>,
     pub(crate) regions_fail: BTreeMap<AccountId, PortErrorKind>,
     pub(crate) places: BTreeMap<Location, Place>,
@@ -99,6 +102,8 @@ impl Default for World {
             listing: Listing::default(),
             accounts: BTreeMap::new(),
             account_fail: BTreeMap::new(),
+            account_tags: BTreeMap::new(),
+            account_tags_fail: BTreeMap::new(),
             regions: BTreeMap::new(),
             regions_fail: BTreeMap::new(),
             places: BTreeMap::new(),
@@ -174,6 +179,12 @@ impl World {
         self.regions.insert(account(id), statuses.collect());
     }
 
+    /// Gives an account of the organization a tag.
+    pub(crate) fn tag(&mut self, id: &str, key: &str, value: &str) {
+        let tags = self.account_tags.entry(account(id)).or_default();
+        tags.push((key.to_owned(), value.to_owned()));
+    }
+
     pub(crate) fn place(&mut self, id: &str, name: &str) -> &mut Place {
         self.places.entry(at(id, name)).or_default()
     }
@@ -247,6 +258,19 @@ impl Directory for World {
             return later(turns, Err(failed(kind, "ListOrganizationalUnitsForParent")));
         }
         later(turns, Ok(self.page(&self.units[parent].1, page).1))
+    }
+
+    fn account_tags(
+        &self,
+        id: &AccountId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(String, String)>>> {
+        let turns = self.called(format!("account_tags {id}"));
+        if let Some(&kind) = self.account_tags_fail.get(id) {
+            return later(turns, Err(failed(kind, "ListTagsForResource")));
+        }
+        let tags = self.account_tags.get(id).cloned().unwrap_or_default();
+        later(turns, Ok(self.page(&tags, page).1))
     }
 
     fn regions(

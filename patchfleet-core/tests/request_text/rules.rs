@@ -359,9 +359,9 @@ fn what_is_wrong_with_a_wave_and_with_a_bound_is_told_at_once() {
     insta::assert_snapshot!(problems(&text), @"
     the request has 4 problems
       [unknown_key] budget.fleet.whatever = 1 (line 6, column 1): no such field; there are max_in_flight, max_damaged, max_unreached
-      [missing] waves[0] (line 7, column 1): expected at least one of accounts, regions, locations, nodes, which say what is in the wave; what no wave names forms the last one by itself
+      [missing] waves[0] (line 7, column 1): expected at least one of accounts, account_tags, regions, locations, nodes, which say what is in the wave; what no wave names forms the last one by itself
       [wrong_type] waves[0].name = 1 (line 8, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit, in quotes
-      [unknown_key] waves[0].whatever = 1 (line 9, column 1): no such field; there are name, accounts, regions, locations, nodes, if_empty, soak, gate, approval, patch, budget
+      [unknown_key] waves[0].whatever = 1 (line 9, column 1): no such field; there are name, accounts, account_tags, regions, locations, nodes, if_empty, soak, gate, approval, patch, budget
     ");
 }
 
@@ -645,14 +645,14 @@ nodes = "5.5%"
     insta::assert_snapshot!(problems(&toml_with(targets, waves)), @r#"
     the request has 25 problems
       [missing] waves[0].name (line 9, column 1): expected 1 to 64 of letters, digits, _ . -, the first a letter or digit
-      [unknown_key] waves[0].nmae = "canary" (line 10, column 1): no such field; there are name, accounts, regions, locations, nodes, if_empty, soak, gate, approval, patch, budget
+      [unknown_key] waves[0].nmae = "canary" (line 10, column 1): no such field; there are name, accounts, account_tags, regions, locations, nodes, if_empty, soak, gate, approval, patch, budget
       [conflict] waves[1].name = "rest" (line 13, column 1): another name: "rest" is what the last wave is called, which has what no wave names
       [out_of_range] waves[1].locations = 0 (line 14, column 1): expected a count from 1 such as 4 (at most 7 digits), or a percentage from "1%" to "100%"
       [invalid_value] waves[2].regions[0] = "eu-west-3" (line 17, column 12): expected a Region of targets.regions
       [conflict] waves[2].regions[1] = "us-east-1" (line 17, column 25): targets.exclude_regions leaves this Region out
       [invalid_value] waves[2].accounts[0] = "333333333333" (line 18, column 13): expected an account of targets.accounts
       [conflict] waves[2].accounts[1] = "222222222222" (line 18, column 29): targets.exclude_accounts leaves it out
-      [missing] waves[3] (line 19, column 1): expected at least one of accounts, regions, locations, nodes, which say what is in the wave; what no wave names forms the last one by itself
+      [missing] waves[3] (line 19, column 1): expected at least one of accounts, account_tags, regions, locations, nodes, which say what is in the wave; what no wave names forms the last one by itself
       [invalid_value] waves[3].if_empty = "go on" (line 21, column 1): expected "refuse" or "skip"
       [duplicate] waves[4].name = "two" (line 23, column 1): each only once; waves[3].name is the same
       [out_of_range] waves[4].regions = [] (line 24, column 1): expected at least one Region

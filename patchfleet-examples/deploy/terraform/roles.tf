@@ -48,6 +48,7 @@ resource "aws_iam_role_policy" "campaigns" {
           "organizations:ListAccounts",
           "organizations:ListAccountsForParent",
           "organizations:ListOrganizationalUnitsForParent",
+          "organizations:ListTagsForResource",
         ]
         Resource = "*"
       },

@@ -8,10 +8,11 @@ use super::{
     page::{Grows, page},
     time::WireTime,
 };
-use crate::world::{Account, Unit, World};
+use crate::world::{Account, Tag, Unit, World};
 use patchfleet_core::id::{OrgParent, OuId, TargetAccount};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 input! { /// ListRoots' input.
 ListRoots { max_results: i64, next_token: String, } }
@@ -27,6 +28,8 @@ input! { /// DescribeAccount's input.
 DescribeAccount { account_id: String, } }
 input! { /// DescribeOrganizationalUnit's input.
 DescribeOrganizationalUnit { organizational_unit_id: String, } }
+input! { /// ListTagsForResource's input.
+ListTagsForResource { resource_id: String, next_token: String, } }
 input! { /// DescribeOrganization's input.
 DescribeOrganization {} }
 
@@ -76,6 +79,14 @@ pub(crate) struct UnitShape {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Units {
     pub(crate) organizational_units: Vec<UnitShape>,
+    pub(crate) next_token: Option<String>,
+}
+
+/// ListTagsForResource's output.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Tags {
+    pub(crate) tags: Vec<Tag>,
     pub(crate) next_token: Option<String>,
 }
 
@@ -366,6 +377,38 @@ impl Operation for DescribeOrganizationalUnit {
             )
         })?;
         Ok(json!({"OrganizationalUnit": unit_shape(world, &id, one)}))
+    }
+}
+
+impl Operation for ListTagsForResource {
+    type Output = Tags;
+    const SERVICE: Service = Service::Organizations;
+    const NAME: &'static str = "ListTagsForResource";
+
+    /// Of the resources that may have tags a world gives them to accounts alone, and it has no policies. How many AWS gives on
+    /// a page is not documented.
+    fn run(self, world: &mut World, caller: &Caller) -> Result<Tags, ApiError> {
+        allow(world, caller)?;
+        let id = given(self.resource_id);
+        let organization = world.organization();
+        let tags = match id.parse() {
+            Ok(TargetAccount::Account(account)) => {
+                let account = organization.accounts.get(&account);
+                account.map(|account| account.tags.clone())
+            }
+            Ok(TargetAccount::Parent(parent)) => organization.has_parent(&parent).then(BTreeMap::new),
+            Err(_) => None,
+        };
+        let tags = tags.ok_or_else(|| {
+            ApiError::client(
+                "TargetNotFoundException",
+                "You specified a target that doesn't exist.",
+            )
+        })?;
+        let tags = tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
+        let token = self.next_token.as_deref();
+        let (tags, next_token) = list(world, &format!("tags/{id}"), tags, None, token)?;
+        Ok(Tags { tags, next_token })
     }
 }
 

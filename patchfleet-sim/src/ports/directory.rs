@@ -3,7 +3,7 @@
 use super::{At, MemoryPorts, token, unreadable};
 use crate::api::{
     AccountShape, DescribeAccount, GetCallerIdentity, ListAccounts, ListAccountsForParent,
-    ListOrganizationalUnitsForParent, ListRegions,
+    ListOrganizationalUnitsForParent, ListRegions, ListTagsForResource,
 };
 use patchfleet_core::{
     id::{AccountId, OrgParent, OuId},
@@ -89,6 +89,25 @@ impl Directory for MemoryPorts {
                 .collect::<PortResult<_>>()?;
             Ok(Page {
                 items,
+                next: page.next_token.map(PageToken::new),
+            })
+        })
+    }
+
+    fn account_tags(
+        &self,
+        account: &AccountId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(String, String)>>> {
+        let input = ListTagsForResource {
+            resource_id: Some(account.to_string()),
+            next_token: token(page),
+        };
+        Box::pin(async {
+            let page = self.call(At::Central, input).await?;
+            let tags = page.tags.into_iter().map(|tag| (tag.key, tag.value));
+            Ok(Page {
+                items: tags.collect(),
                 next: page.next_token.map(PageToken::new),
             })
         })

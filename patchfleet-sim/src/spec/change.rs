@@ -56,6 +56,8 @@ pub enum Change {
     Role(RoleChange),
     /// An account's state in the organization changes.
     Account(AccountChange),
+    /// An account's tags in the organization change.
+    TagAccount(AccountTags),
     /// An account makes an Automation document, where it has none of that name.
     CreateDocument(DocumentCreate),
     /// A document gets a new version.
@@ -171,6 +173,21 @@ pub struct AccountChange {
     /// Its new state. In one that is not ACTIVE no role can be assumed, and no session of a role
     /// may do anything.
     pub state: AccountStateSpec,
+}
+
+/// New tags of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountTags {
+    /// Its id.
+    #[schemars(with = "schema::AccountId")]
+    pub id: AccountId,
+    /// Tags that it has from now on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
+    /// Keys of tags that it has no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
 }
 
 /// A document in an account.

@@ -4,7 +4,7 @@ mod check;
 mod documents;
 
 use crate::spec::{
-    AccountChange, Change, ChangeSpec, CommandsOf, ExecutionsOf, GroupAt, NodesOf, RoleChange,
+    AccountChange, AccountTags, Change, ChangeSpec, CommandsOf, ExecutionsOf, GroupAt, NodesOf, RoleChange,
 };
 use crate::world::{Node, Place, Status, World, after, time::Event};
 use jiff::Timestamp;
@@ -111,6 +111,7 @@ impl World {
             Change::GainAgent(nodes) => self.each_that(nodes, Node::is_silent, Self::gain_agent),
             Change::Role(given) => self.change_role(given),
             Change::Account(given) => self.change_account(given),
+            Change::TagAccount(given) => self.tag_account(given),
             Change::CreateDocument(given) => self.create_document(given),
             Change::UpdateDocument(given) => self.update_document(given),
             Change::DefaultVersion(given) => self.default_version(given),
@@ -223,6 +224,16 @@ impl World {
     fn change_account(&mut self, given: &AccountChange) -> usize {
         let account = self.org.accounts.get_mut(&given.id);
         account.map(|account| account.state = given.state).iter().count()
+    }
+
+    fn tag_account(&mut self, given: &AccountTags) -> usize {
+        let Some(account) = self.org.accounts.get_mut(&given.id) else {
+            return 0;
+        };
+        account.tags.retain(|key, _| !given.remove.contains(key));
+        let set = given.set.iter().map(|(key, value)| (key.clone(), value.clone()));
+        account.tags.extend(set);
+        1
     }
 }
 

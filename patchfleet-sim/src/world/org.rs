@@ -53,6 +53,7 @@ pub struct Account {
     pub(crate) name: String,
     pub(crate) parent: OrgParent,
     pub(crate) state: AccountStateSpec,
+    pub(crate) tags: BTreeMap<String, String>,
     pub(crate) opt_in: BTreeSet<Region>,
     pub(crate) enabling: BTreeSet<Region>,
     pub(crate) disabling: BTreeSet<Region>,

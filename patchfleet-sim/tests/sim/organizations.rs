@@ -34,7 +34,7 @@ fn code(result: Result<Value, ApiError>) -> String {
     result.unwrap_err().code().to_owned()
 }
 
-const OPERATIONS: [(&str, &str); 7] = [
+const OPERATIONS: [(&str, &str); 8] = [
     ("ListRoots", "{}"),
     ("ListAccounts", "{}"),
     ("ListAccountsForParent", r#"{"ParentId":"r-pf01"}"#),
@@ -45,6 +45,7 @@ const OPERATIONS: [(&str, &str); 7] = [
         "DescribeOrganizationalUnit",
         r#"{"OrganizationalUnitId":"ou-pf01-aaaaaaaa"}"#,
     ),
+    ("ListTagsForResource", r#"{"ResourceId":"222222222222"}"#),
 ];
 
 #[test]
@@ -192,6 +193,69 @@ fn what_is_not_there_has_its_own_error() {
         code(ask(&mut fleet, &caller, "DescribeOrganizationalUnit", unit)),
         "OrganizationalUnitNotFoundException"
     );
+}
+
+#[test]
+fn accounts_have_the_tags_of_the_world_and_units_and_the_root_none() {
+    let mut fleet = fleet("", r#", tags = { Team = "", Stage = "canary" }"#);
+    let caller = fleet.caller.clone();
+    let mut tags = |id: &str| {
+        ask(
+            &mut fleet,
+            &caller,
+            "ListTagsForResource",
+            json!({"ResourceId": id}),
+        )
+    };
+    assert_eq!(
+        tags(WEB).unwrap(),
+        json!({"Tags": [{"Key": "Stage", "Value": "canary"}, {"Key": "Team", "Value": ""}]})
+    );
+    for untagged in [CENTRAL, "r-pf01", "ou-pf01-bbbbbbbb"] {
+        assert_eq!(tags(untagged).unwrap(), json!({"Tags": []}), "{untagged}");
+    }
+    for nothing in ["333333333333", "ou-pf01-cccccccc", "r-pf02", "p-12abcdefg3"] {
+        assert_eq!(code(tags(nothing)), "TargetNotFoundException", "{nothing}");
+    }
+    assert_eq!(code(tags("12")), "InvalidInputException");
+}
+
+#[test]
+fn many_tags_are_several_pages_and_somebody_may_change_them() {
+    let many: Vec<String> = (0..45).map(|n| format!("k{n:02} = \"v\"")).collect();
+    let mut fleet = fleet("", &format!(", tags = {{ {} }}", many.join(", ")));
+    let caller = fleet.caller.clone();
+    let mut walk = || {
+        let (mut keys, mut token, mut pages) = (vec![], None, 0);
+        loop {
+            let mut input = json!({"ResourceId": WEB});
+            if let Some(token) = token {
+                input["NextToken"] = token;
+            }
+            let page = ask(&mut fleet, &caller, "ListTagsForResource", input).unwrap();
+            let read = page["Tags"].as_array().unwrap().iter();
+            keys.extend(read.map(|tag| tag["Key"].as_str().unwrap().to_owned()));
+            pages += 1;
+            match page.get("NextToken") {
+                Some(next) => token = Some(next.clone()),
+                None => return (keys, pages),
+            }
+        }
+    };
+    let (keys, pages) = walk();
+    assert_eq!((keys.len(), pages), (45, 3));
+    let change = json!({"tag_account": {"id": WEB, "set": {"Stage": "canary"}, "remove": ["k00", "none"]}});
+    let change = serde_json::from_value(change).unwrap();
+    assert_eq!(fleet.world.change(&change), Ok(1));
+    let page = ask(
+        &mut fleet,
+        &caller,
+        "ListTagsForResource",
+        json!({"ResourceId": WEB}),
+    )
+    .unwrap();
+    assert_eq!(page["Tags"][0], json!({"Key": "Stage", "Value": "canary"}));
+    assert_eq!(page["Tags"][1]["Key"], "k01");
 }
 
 #[test]

@@ -27,6 +27,17 @@ def the_tree_is_walked(stage):
     assert org.describe_organizational_unit(OrganizationalUnitId=PROD)["OrganizationalUnit"]["Name"] == "Prod"
 
 
+@scenario()
+def accounts_have_tags(stage):
+    org = stage.client("organizations")
+    tags, pages = every_page(org.list_tags_for_resource, "Tags", ResourceId=WEB)
+    assert tags == [{"Key": "Stage", "Value": "canary"}, {"Key": "Team", "Value": ""}] and pages == 1, tags
+    many, pages = every_page(org.list_tags_for_resource, "Tags", ResourceId="333344445555")
+    assert len(many) == 21 and pages == 2, many
+    for untagged in [MAIN, ROOT, PROD]:
+        assert org.list_tags_for_resource(ResourceId=untagged)["Tags"] == [], untagged
+
+
 @scenario(
     arises=[
         f"organizations.{operation}.AccessDeniedException"
@@ -38,6 +49,7 @@ def the_tree_is_walked(stage):
             "ListChildren",
             "ListOrganizationalUnitsForParent",
             "ListRoots",
+            "ListTagsForResource",
         ]
     ]
 )
@@ -52,6 +64,7 @@ def members_may_not_ask(stage):
     refused(denied, org.list_children, ParentId=ROOT, ChildType="ACCOUNT")
     refused(denied, org.describe_account, AccountId=WEB)
     refused(denied, org.describe_organizational_unit, OrganizationalUnitId=PROD)
+    refused(denied, org.list_tags_for_resource, ResourceId=WEB)
 
 
 @scenario(
@@ -61,6 +74,7 @@ def members_may_not_ask(stage):
         "organizations.ListChildren.ParentNotFoundException",
         "organizations.DescribeAccount.AccountNotFoundException",
         "organizations.DescribeOrganizationalUnit.OrganizationalUnitNotFoundException",
+        "organizations.ListTagsForResource.TargetNotFoundException",
     ]
 )
 def what_is_not_there_is_not_found(stage):
@@ -72,6 +86,8 @@ def what_is_not_there_is_not_found(stage):
     refused("AccountNotFoundException", org.describe_account, AccountId="000000000000")
     unit = {"OrganizationalUnitId": "ou-cf01-nowhere0"}
     refused("OrganizationalUnitNotFoundException", org.describe_organizational_unit, **unit)
+    for nothing in ["000000000000", "ou-cf01-nowhere0", "p-12abcdefg3"]:
+        refused("TargetNotFoundException", org.list_tags_for_resource, ResourceId=nothing)
 
 
 @scenario(
@@ -85,6 +101,7 @@ def what_is_not_there_is_not_found(stage):
             "ListChildren",
             "ListOrganizationalUnitsForParent",
             "ListRoots",
+            "ListTagsForResource",
         ]
     ]
 )
@@ -96,6 +113,7 @@ def invalid_inputs_have_a_reason(stage):
         (org.list_accounts_for_parent, {"ParentId": ROOT}),
         (org.list_organizational_units_for_parent, {"ParentId": ROOT}),
         (org.list_children, {"ParentId": ROOT, "ChildType": "ACCOUNT"}),
+        (org.list_tags_for_resource, {"ResourceId": WEB}),
     ]:
         answer = refused("InvalidInputException", call, NextToken=TOKEN, **more)
         assert answer["Reason"] == "INVALID_NEXT_TOKEN", answer
@@ -103,6 +121,7 @@ def invalid_inputs_have_a_reason(stage):
         (org.list_accounts_for_parent, {"ParentId": "x"}),
         (org.describe_account, {"AccountId": "12"}),
         (org.describe_organizational_unit, {"OrganizationalUnitId": "ou"}),
+        (org.list_tags_for_resource, {"ResourceId": "12"}),
     ]:
         answer = refused("InvalidInputException", call, **wrong)
         assert answer["Reason"], answer
@@ -121,6 +140,7 @@ def invalid_inputs_have_a_reason(stage):
             "ListChildren",
             "ListOrganizationalUnitsForParent",
             "ListRoots",
+            "ListTagsForResource",
         ]
     ],
 )
@@ -135,3 +155,4 @@ def an_account_may_be_alone(stage):
     refused(none, org.list_children, ParentId=ROOT, ChildType="ACCOUNT")
     refused(none, org.describe_account, AccountId=MAIN)
     refused(none, org.describe_organizational_unit, OrganizationalUnitId=PROD)
+    refused(none, org.list_tags_for_resource, ResourceId=MAIN)

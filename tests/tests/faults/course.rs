@@ -60,7 +60,7 @@ const WORLD: &str = r#"
     ]
     accounts = [
         { id = "111111111111", name = "Main" },
-        { id = "222222222222", name = "Web", parent = "ou-pf01-aaaaaaaa" },
+        { id = "222222222222", name = "Web", parent = "ou-pf01-aaaaaaaa", tags = { Stage = "pilot" } },
         { id = "333333333333", name = "Shop", parent = "ou-pf01-bbbbbbbb" },
         { id = "444444444444", name = "Lab" },
     ]
@@ -142,6 +142,17 @@ impl Course {
     /// The same, selected by tags.
     pub(crate) fn tags() -> Self {
         Self::new("", "tags = { Tier = [\"web\"] }")
+    }
+
+    /// The group, in waves by the tags of accounts. Those of one account decide, so every call is about that one.
+    pub(crate) fn in_waves_by_tags() -> Self {
+        let mut course = Self::group();
+        let mut request = serde_json::to_value(&course.request).unwrap();
+        let tags = serde_json::json!({"Stage": "pilot"});
+        let pilot = serde_json::json!({"name": "pilot", "accounts": ["222222222222"], "account_tags": tags});
+        request["waves"] = serde_json::json!([pilot]);
+        course.request = PatchRequest::from_value(request).unwrap();
+        course
     }
 
     /// The group, with a node that gets lost and one that cannot be reached.
@@ -254,7 +265,11 @@ impl Stage {
                     self.nothing_was_started();
                     if let PlanError::Refused(refusal) = &error {
                         for reason in &refusal.reasons {
-                            let codes = [RefusalCode::CensusUnknown, RefusalCode::DirectoryUnavailable];
+                            let codes = [
+                                RefusalCode::CensusUnknown,
+                                RefusalCode::DirectoryUnavailable,
+                                RefusalCode::AccountTags,
+                            ];
                             assert!(codes.contains(&reason.code), "{reason}");
                         }
                     }

@@ -177,7 +177,7 @@ fn cause(effect: &Value) -> &'static str {
 /// Every operation of the census fails for its first `calls`, which are more than are made again.
 async fn is_not_known_to_the_census(front: Front, calls: &[u32]) {
     let mut seen = BTreeSet::new();
-    for course in [Course::group(), Course::tags()] {
+    for course in [Course::group(), Course::tags(), Course::in_waves_by_tags()] {
         let undisturbed = course.undisturbed(front).await;
         let all_of_organizations = "organizations:List*".to_owned();
         for operation in undisturbed.planning.iter().chain([&all_of_organizations]) {
@@ -236,7 +236,10 @@ fn says_why_not(operation: &str, effect: &Value, planned: Result<Plan, PlanError
         (operation, Err(PlanError::Refused(refusal))) => {
             assert!(!refusal.reasons.is_empty());
             for reason in &refusal.reasons {
-                if operation.starts_with("organizations:") {
+                if operation == "organizations:ListTagsForResource" {
+                    assert_eq!(reason.code, RefusalCode::AccountTags, "{operation} {effect}");
+                    assert!(reason.detail.contains(operation), "{effect}: {reason}");
+                } else if operation.starts_with("organizations:") {
                     assert_eq!(
                         reason.code,
                         RefusalCode::DirectoryUnavailable,

@@ -62,6 +62,7 @@ async fn every_code_has_its_kind() {
         "ParentNotFoundException" => NotFound,
         "OrganizationalUnitNotFoundException" => NotFound,
         "AccountNotFoundException" => NotFound,
+        "TargetNotFoundException" => NotFound,
         "AWSOrganizationsNotInUseException" => NotInOrganization,
         "RegionDisabledException" => RegionNotEnabled,
         "OptInRequired" => RegionNotEnabled,

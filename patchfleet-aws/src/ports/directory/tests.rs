@@ -5,7 +5,8 @@ use aws_sdk_organizations::Client;
 use aws_sdk_organizations::operation::list_accounts::ListAccountsOutput;
 use aws_sdk_organizations::operation::list_accounts_for_parent::ListAccountsForParentOutput;
 use aws_sdk_organizations::operation::list_organizational_units_for_parent::ListOrganizationalUnitsForParentOutput;
-use aws_sdk_organizations::types::{Account, AccountState as State, OrganizationalUnit};
+use aws_sdk_organizations::operation::list_tags_for_resource::ListTagsForResourceOutput;
+use aws_sdk_organizations::types::{Account, AccountState as State, OrganizationalUnit, Tag};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use patchfleet_core::id::OrgParent;
 use patchfleet_core::port::{AccountState, Directory, PageToken, PortErrorKind, RegionOptStatus};
@@ -123,6 +124,59 @@ async fn child_units_come_page_by_page() {
     let page = aws.child_units(&root, None).await.unwrap();
     assert_eq!(page.items[0].as_str(), "ou-ab12-cdef3456");
     assert_eq!(page.next, Some(PageToken::new("n")));
+}
+
+#[tokio::test]
+async fn the_tags_of_an_account_come_page_by_page_and_a_value_may_be_empty() {
+    let first = mock!(Client::list_tags_for_resource)
+        .match_requests(|request| {
+            request.resource_id() == Some("444455556666") && request.next_token().is_none()
+        })
+        .then_output(|| ListTagsForResourceOutput::builder().next_token("more").build());
+    let second = mock!(Client::list_tags_for_resource)
+        .match_requests(|request| request.next_token() == Some("more"))
+        .then_output(|| {
+            let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build().unwrap();
+            ListTagsForResourceOutput::builder()
+                .tags(tag("Stage", "canary"))
+                .tags(tag("Cost centre", ""))
+                .build()
+        });
+    let aws = with_organizations(&[&first, &second]);
+    let account = "444455556666".parse().unwrap();
+    let page = aws.account_tags(&account, None).await.unwrap();
+    assert_eq!((page.items.len(), &page.next), (0, &Some(PageToken::new("more"))));
+    let page = aws.account_tags(&account, page.next).await.unwrap();
+    let tags: Vec<(&str, &str)> = page
+        .items
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(tags, [("Stage", "canary"), ("Cost centre", "")]);
+    assert_eq!(page.next, None);
+}
+
+#[tokio::test]
+async fn an_account_without_a_tag_has_an_empty_page_and_one_that_may_not_be_read_an_error() {
+    let account = "444455556666".parse().unwrap();
+    let http = FakeHttp::new(|_, _| Ok(response(200, r#"{"Tags":[]}"#)));
+    let page = http.aws().account_tags(&account, None).await.unwrap();
+    assert_eq!((page.items.len(), page.next), (0, None));
+    for (code, kind) in [
+        ("TargetNotFoundException", PortErrorKind::NotFound),
+        (
+            "AWSOrganizationsNotInUseException",
+            PortErrorKind::NotInOrganization,
+        ),
+        ("AccessDeniedException", PortErrorKind::Denied),
+        ("TooManyRequestsException", PortErrorKind::Throttled),
+        ("ServiceException", PortErrorKind::Unavailable),
+    ] {
+        let status = if code == "ServiceException" { 500 } else { 400 };
+        let http = FakeHttp::new(move |_, _| Ok(json_error(status, code, "words")));
+        let error = http.aws().account_tags(&account, None).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{code}");
+    }
 }
 
 #[tokio::test]

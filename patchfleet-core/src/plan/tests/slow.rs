@@ -129,6 +129,14 @@ impl Directory for Slow<'_> {
         self.slowly(self.world.child_units(parent, page))
     }
 
+    fn account_tags(
+        &self,
+        id: &AccountId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(String, String)>>> {
+        self.slowly(self.world.account_tags(id, page))
+    }
+
     fn regions(
         &self,
         id: &AccountId,

@@ -86,6 +86,41 @@ fn a_pipe_gets_no_colour() {
     assert!(!ran.stdout.contains('\x1b') && !ran.stderr.contains('\x1b'));
 }
 
+/// The built-in world, whose account 222233334444 has a tag.
+fn tagged_world(value: &str) -> String {
+    let account = "id = \"222233334444\"\n";
+    assert!(CALM.world.contains(account));
+    CALM.world.replacen(
+        account,
+        &format!("{account}tags = {{ Stage = \"{value}\" }}\n"),
+        1,
+    )
+}
+
+#[test]
+fn a_saved_plan_with_waves_by_tags_is_not_run_once_an_account_has_another_tag() {
+    let bench = Bench::new();
+    bench.file("world.toml", tagged_world("canary"));
+    let waves = "[[waves]]\nname = \"canary\"\naccount_tags = { Stage = \"canary\" }\nif_empty = \"skip\"\n";
+    bench.file("request.toml", format!("{}\n{waves}", CALM.request));
+    let world = ["--sim", "world.toml"];
+    let plan = ["plan", "-f", "request.toml", "--out", "plan.json"];
+    bench.run(&[&plan[..], &world].concat()).exits(0);
+    let run = [
+        &["run", "--plan", "plan.json"][..],
+        &world,
+        &["--sim-speed", SPEED],
+    ]
+    .concat();
+    bench.file("world.toml", tagged_world("production"));
+    let drifted = bench.run(&run).exits(3);
+    let moved = "222233334444/us-east-1: was in wave 1 (canary), is in wave 2 (rest)";
+    assert!(drifted.stderr.contains("plan_drifted"), "{}", drifted.stderr);
+    assert!(drifted.stderr.contains(moved), "{}", drifted.stderr);
+    bench.file("world.toml", tagged_world("canary"));
+    bench.run(&run).exits(0);
+}
+
 #[test]
 fn a_saved_plan_runs_over_the_world_it_was_made_for_and_over_no_other() {
     let bench = Bench::new();

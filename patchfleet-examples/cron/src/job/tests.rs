@@ -98,6 +98,14 @@ impl Directory for Stopping {
         self.0.child_units(parent, page)
     }
 
+    fn account_tags(
+        &self,
+        account: &AccountId,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(String, String)>>> {
+        self.0.account_tags(account, page)
+    }
+
     fn regions(
         &self,
         account: &AccountId,

@@ -39,6 +39,7 @@ pub(super) fn organization(spec: &WorldSpec) -> Organization {
         name: account.name.clone(),
         parent: account.parent.clone().unwrap_or_else(|| root.clone()),
         state: account.state,
+        tags: account.tags.clone(),
         opt_in: account.opt_in_regions.iter().cloned().collect(),
         enabling: account.enabling_regions.iter().cloned().collect(),
         disabling: account.disabling_regions.iter().cloned().collect(),

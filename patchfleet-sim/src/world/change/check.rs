@@ -49,6 +49,9 @@ impl World {
                 }));
             }
             Change::Account(given) => self.check_where(std::slice::from_ref(&given.id), &[], &mut problems),
+            Change::TagAccount(given) => {
+                self.check_where(std::slice::from_ref(&given.id), &[], &mut problems);
+            }
             Change::CreateDocument(given) => {
                 self.check_where(given.account.as_slice(), &given.regions, &mut problems);
                 if let Err(error) = given.name.parse::<DocumentName>() {
