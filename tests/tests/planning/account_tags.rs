@@ -2,6 +2,7 @@
 
 use super::{calls, open, refusal, wait};
 use patchfleet_core::{outcome::NodeOutcome, plan::Plan, refusal::RefusalCode, request::PatchRequest};
+use patchfleet_sim::world::Step;
 use patchfleet_tests::{plan, plan_and_run, request};
 use serde_json::json;
 
@@ -61,8 +62,8 @@ fn the_canary_by_tag_is_over_before_anything_else_begins() {
         let ends = canary.iter().flat_map(|one| one.steps());
         let begins = others.iter().flat_map(|one| one.steps());
         (
-            ends.filter_map(|step| step.ended()).max(),
-            begins.filter_map(|step| step.started()).min(),
+            ends.filter_map(Step::ended).max(),
+            begins.filter_map(Step::started).min(),
         )
     });
     assert!(canary.unwrap() <= others.unwrap(), "{canary:?} {others:?}");
