@@ -1,5 +1,6 @@
 //! One campaign in memory: planned, driven, and accounted for.
 
+use jiff::Timestamp;
 use patchfleet_core::{
     campaign::{LogKey, Progress, Record, State, Store},
     id::{CampaignId, EventId, EventSource, Location, ParseIdError, Region, WriterId},
@@ -50,8 +51,18 @@ pub fn in_memory(clock: &SimClock, access: &Access) -> Result<Ports, ParseIdErro
 ///
 /// Why there is no plan.
 pub async fn plan(ports: &Ports, request: &PatchRequest) -> Result<Plan, PlanError> {
+    plan_until(ports, request, None).await
+}
+
+/// The same with an instant by which every command has expired.
+pub(crate) async fn plan_until(
+    ports: &Ports,
+    request: &PatchRequest,
+    cutoff: Option<Timestamp>,
+) -> Result<Plan, PlanError> {
     let planning = Planning {
         attendance: Attendance::Attended,
+        cutoff,
         ..Planning::default()
     };
     Plan::make(ports, request, &planning).await

@@ -1,7 +1,11 @@
 //! What happened in campaigns, counted.
 
+use crate::draft::{Has, Wave};
 use crate::laws::stops;
 use crate::run::{Ending, Run};
+use patchfleet_core::campaign::{BreakerStop, Record, StopReason};
+use patchfleet_core::internals::fold;
+use patchfleet_core::report::ReportOutcome;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -19,12 +23,18 @@ impl Counts {
         for hand in &run.draft.hands {
             counts.add(&format!("deed: {:?}", hand.deed), 1);
         }
-        let Ok(done) = &run.result else {
-            counts.add("campaigns refused", 1);
-            return counts;
+        let done = match &run.result {
+            Ok(done) => done,
+            Err(refusal) => {
+                counts.add("campaigns refused", 1);
+                for reason in &refusal.reasons {
+                    counts.add(&format!("refused: {}", reason.code.as_str()), 1);
+                }
+                return counts;
+            }
         };
         counts.add("drivers killed", done.killed);
-        counts.add("executions", run.parents().count());
+        counts.add_begun(run);
         let some = [
             ("campaigns with something to do", !done.plan.locations.is_empty()),
             (
@@ -39,17 +49,79 @@ impl Counts {
             ("campaigns left open", matches!(done.ending, Ending::Open(_))),
             (
                 "campaigns stopped by others with something left",
-                run.parents().count() < done.plan.units.len() && !stops(run).is_empty(),
+                run.starts().len() < done.plan.units.len() && !stops(run).is_empty(),
             ),
         ];
         for (what, is_so) in some {
             counts.add(what, usize::from(is_so));
         }
         counts.add(&format!("outcome: {}", done.ended.report.outcome.as_str()), 1);
+        if done.ended.report.outcome == ReportOutcome::Halted {
+            counts.add(&format!("halted: {}", why(&done.ended.records)), 1);
+        }
         for row in done.ended.rows.values().flatten() {
             counts.add(&format!("node: {:?}", row.outcome), 1);
         }
         counts
+    }
+
+    /// What the draws of the request came to: how often each was drawn, and what was begun all the same.
+    fn add_begun(&mut self, run: &Run) {
+        let wish = &run.draft.wish;
+        let (starts, begun) = (run.starts().len(), run.begun().len());
+        self.add("nodes begun", begun);
+        match wish.sends_itself {
+            true => self.add("commands that the campaign sent itself", starts),
+            false => self.add("executions", starts),
+        }
+        let breaker = wish.breaker.as_ref();
+        let alarm = breaker.and_then(|breaker| breaker.alarm.as_ref());
+        let in_waves = |is_so: fn(&Wave) -> bool| wish.waves.iter().any(is_so);
+        let drawn = [
+            ("run-command", wish.sends_itself),
+            (
+                "a breaker of failures in a row",
+                breaker.is_some_and(|of| of.consecutive.is_some()),
+            ),
+            (
+                "a breaker of a share",
+                breaker.is_some_and(|of| of.share.is_some()),
+            ),
+            ("an alarm", alarm.is_some()),
+            ("an alarm that is handed on", wish.hands_an_alarm_on()),
+            ("freezes", !wish.freezes.is_empty()),
+            ("change calendars", !wish.calendars.is_empty()),
+            ("a cutoff", wish.cutoff.is_some()),
+            (
+                "a wave of so many nodes",
+                in_waves(|wave| matches!(wave.has, Has::Nodes(_))),
+            ),
+            ("a wave that scans", in_waves(|wave| wave.own.scans)),
+            (
+                "a wave with its own reboots",
+                in_waves(|wave| wave.own.reboot.is_some()),
+            ),
+            (
+                "a wave with its own nodes at once",
+                in_waves(|wave| wave.own.nodes.is_some()),
+            ),
+            (
+                "a wave with its own locations at once",
+                in_waves(|wave| wave.own.locations.is_some()),
+            ),
+            (
+                "a wave with its own failures",
+                in_waves(|wave| wave.own.location_errors.is_some()),
+            ),
+            (
+                "a wave with its own fleet",
+                in_waves(|wave| wave.own.in_flight.is_some() || wave.own.damaged.is_some()),
+            ),
+        ];
+        for (what, _) in drawn.into_iter().filter(|(_, is_so)| *is_so) {
+            self.add(&format!("with {what}: campaigns"), 1);
+            self.add(&format!("with {what}: nodes begun"), begun);
+        }
     }
 
     fn add(&mut self, what: &str, count: usize) {
@@ -76,6 +148,29 @@ impl Counts {
     /// All things that are counted, with their number.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(what, count)| (what.as_str(), *count))
+    }
+}
+
+/// Why a campaign is halted, in a few words.
+fn why(records: &[Record]) -> &'static str {
+    match fold(records).ok().and_then(|state| state.stop_reason()) {
+        None => "something was left out",
+        Some(StopReason::Budget { .. }) => "too many locations failed",
+        Some(StopReason::Fleet(_)) => "a bound on the fleet",
+        Some(StopReason::Wave(_)) => "a budget of a wave",
+        Some(StopReason::Label { .. }) => "a bound on a label",
+        Some(StopReason::Breaker(BreakerStop::Consecutive { .. })) => "failures in a row",
+        Some(StopReason::Breaker(BreakerStop::Share { .. })) => "a share that failed",
+        Some(StopReason::Breaker(BreakerStop::Alarm { .. })) => "the alarm",
+        Some(StopReason::Breaker(BreakerStop::StoppedForAlarm { .. })) => "AWS stopped it for the alarm",
+        Some(StopReason::Gate { .. }) => "a gate",
+        Some(StopReason::RunbookChanged { .. }) => "the runbook",
+        Some(StopReason::CancelledElsewhere { .. }) => "somebody's cancel",
+        Some(StopReason::Asked(_)) => "a person",
+        Some(StopReason::Refused(_)) => "AWS refused a start",
+        Some(StopReason::BrokenOff(_)) => "an execution that broke off",
+        Some(StopReason::Cutoff { .. } | StopReason::PastCutoff { .. }) => "the cutoff",
+        Some(_) => "something else",
     }
 }
 

@@ -1,29 +1,38 @@
 //! Random worlds in which other people act while a campaign runs. What stands in a draft is the
 //! truth at the beginning; the simulator's state is the truth at the end.
 
+mod breaker;
 mod hand;
 mod random;
+mod wave;
+mod when;
+mod wish;
 
+pub(crate) use breaker::{Alarm, Breaker};
 pub(crate) use hand::{Deed, Hand};
 pub(crate) use random::drafts;
+pub(crate) use wave::{Gate, Has, Own, WAVES, Wave};
+pub(crate) use when::{Calendar, Freeze, Period};
+pub(crate) use wish::{Fleet, Label, Selector, Wish};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// The central account, which is the first one.
 pub(crate) const MAIN: &str = "100000000000";
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
-/// What the waves of a request are called.
-pub(crate) const WAVES: [&str; 2] = ["canary", "second"];
 const GROUP: &str = "Web";
 const OTHER_GROUP: &str = "Other";
 const EXECUTION_ROLE: &str = "AWS-SystemsManager-AutomationExecutionRole";
-const RUNBOOK: &str = "Patchfleet-RunPatchBaseline";
+pub(crate) const RUNBOOK: &str = "Patchfleet-RunPatchBaseline";
 
 /// A world, a request, and what other people do meanwhile.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) seed: u32,
+    /// When the world begins.
+    pub(crate) start: &'static str,
     /// One for each account and Region, in the order of [`Draft::location`].
     pub(crate) places: Vec<Place>,
     pub(crate) wish: Wish,
@@ -63,88 +72,45 @@ pub(crate) struct Machine {
     hybrid: bool,
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct Wish {
-    pub(crate) selector: Selector,
-    pub(crate) operation: &'static str,
-    pub(crate) reboot: &'static str,
-    pub(crate) gone: &'static str,
-    pub(crate) pin: &'static str,
-    /// `https://…` of baselines in place of those registered.
-    pub(crate) override_baseline: bool,
-    nodes: (&'static str, &'static str),
-    locations: (u32, &'static str),
-    pub(crate) fleet: Option<Fleet>,
-    pub(crate) label: Option<Label>,
-    /// The waves that the request names, at most two. What they leave is the rest.
-    pub(crate) waves: Vec<Wave>,
-    /// Whether the person who is waited for approves. Otherwise the campaign is stopped.
-    pub(crate) approves: bool,
-}
-
-/// A wave of the request.
-#[derive(Debug, Clone)]
-pub(crate) struct Wave {
-    pub(crate) has: Has,
-    pub(crate) soak_minutes: Option<u32>,
-    pub(crate) gate: Option<Gate>,
-    pub(crate) approval: bool,
-}
-
-/// Which locations a wave has, of those that are left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Has {
-    /// All of the Region with this index.
-    Region(usize),
-    /// All of the account with this index.
-    Account(usize),
-    /// So many.
-    Count(u32),
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Gate {
-    pub(crate) failed: Option<&'static str>,
-    pub(crate) unreached: Option<&'static str>,
-    pub(crate) sample: u32,
-}
-
-/// Bounds on the whole fleet, as the request has them. At least one is there.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fleet {
-    pub(crate) in_flight: Option<&'static str>,
-    pub(crate) damaged: Option<&'static str>,
-    pub(crate) unreached: Option<&'static str>,
-}
-
-/// Bounds on each value of the tag `Service`, as the request has them. At least one is there.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Label {
-    pub(crate) in_flight: Option<&'static str>,
-    pub(crate) damaged: Option<&'static str>,
-    /// `together` or `unbounded`.
-    pub(crate) untagged: &'static str,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Selector {
-    Group,
-    Tags,
-    AllManaged,
-    NodeIds,
-}
-
 impl Draft {
     /// Whether Install was asked for.
     pub(crate) fn installs(&self) -> bool {
         self.wish.operation == "Install"
     }
 
+    /// When the world begins.
+    pub(crate) fn start(&self) -> Timestamp {
+        self.start.parse().unwrap()
+    }
+
+    /// The instant by which every command has expired.
+    pub(crate) fn cutoff(&self) -> Option<Timestamp> {
+        let (minutes, _) = self.wish.cutoff?;
+        let after = SignedDuration::from_mins(minutes.into());
+        Some(self.start().checked_add(after).unwrap())
+    }
+
+    /// Leaves out what a request may not say beside the rest of it.
+    fn made_valid(mut self) -> Self {
+        self.drop_waves_of_nobody();
+        self.keep_waves_within_the_request();
+        if self.wish.selector == Selector::NodeIds && self.selected().is_empty() {
+            // A request names at least one node.
+            self.wish.selector = Selector::Group;
+        }
+        let breaker = self.wish.breaker.as_mut();
+        if let Some(alarm) = breaker.and_then(|breaker| breaker.alarm.as_mut()) {
+            // Only an execution can be given an alarm.
+            alarm.is_handed &= !self.wish.sends_itself;
+        }
+        self
+    }
+
     /// Whether each start has to name its nodes.
     pub(crate) fn names_nodes(&self) -> bool {
         matches!(self.wish.selector, Selector::AllManaged | Selector::NodeIds)
-            || self.wish.fleet.is_some_and(|fleet| fleet.damaged.is_some())
-            || self.wish.label.is_some()
+            || self.wish.sends_itself
+            || self.wish.bounds_name_nodes()
     }
 
     /// The nodes that are selected and listed at the start, by place: those that commands are sent to.
@@ -159,27 +125,16 @@ impl Draft {
         listed
     }
 
-    /// A wave of an account that is not among the targets is an error of the request.
-    fn drop_waves_of_nobody(&mut self) {
-        let accounts = self.places.len() / REGIONS.len();
-        self.wish
-            .waves
-            .retain(|wave| !matches!(wave.has, Has::Account(account) if account >= accounts));
-        if accounts == 1
-            && matches!(
-                self.wish.waves[..],
-                [
-                    Wave {
-                        has: Has::Account(0),
-                        ..
-                    },
-                    ..
-                ]
-            )
-        {
-            // It has everything, and leaves nothing for another one.
-            self.wish.waves.truncate(1);
-        }
+    /// The selected nodes that answer at the start, by place.
+    pub(crate) fn online(&self) -> BTreeSet<(String, usize)> {
+        let mut online = self.selected();
+        let answering: BTreeSet<(String, usize)> = self
+            .machines()
+            .filter(|(_, _, machine, _)| machine.reachability == "online")
+            .map(|(place, number, machine, _)| (machine.id(place, number), place))
+            .collect();
+        online.retain(|one| answering.contains(one));
+        online
     }
 
     /// The account and Region of a place.
@@ -211,66 +166,6 @@ impl Draft {
             let all = members.chain(others).enumerate();
             all.map(move |(number, (machine, member))| (index, number, machine, member))
         })
-    }
-
-    /// The request's JSON.
-    pub(crate) fn request(&self) -> Value {
-        let wish = &self.wish;
-        let accounts: BTreeSet<String> = (0..self.places.len())
-            .map(|index| Self::location(index).0)
-            .collect();
-        let mut targets = json!({ "accounts": accounts, "regions": REGIONS });
-        let (key, selector) = match wish.selector {
-            Selector::Group => ("resource_group", json!(GROUP)),
-            Selector::Tags => ("tags", json!({ "Env": ["prod"] })),
-            Selector::AllManaged => ("all_managed", json!(true)),
-            Selector::NodeIds => {
-                let ids: Vec<String> = self.selected().into_iter().map(|(id, _)| id).collect();
-                ("node_ids", json!(ids))
-            }
-        };
-        targets[key] = selector;
-        let mut patch = json!({ "operation": wish.operation, "reboot_option": wish.reboot });
-        if wish.override_baseline {
-            patch["baseline_override"] = json!("s3://lists/baselines.json");
-        }
-        let mut asked = json!({
-            "name": "others",
-            "patch": patch,
-            "targets": targets,
-            "policy": { "gone": wish.gone, "nothing_selected": "succeed" },
-            "budget": {
-                "nodes": { "max_concurrency": wish.nodes.0, "max_errors": wish.nodes.1 },
-                "locations": { "max_concurrency": wish.locations.0, "max_errors": wish.locations.1 },
-            },
-            "automation": { "pin": wish.pin },
-        });
-        if let Some(fleet) = wish.fleet {
-            let bounds = [
-                ("max_in_flight", fleet.in_flight),
-                ("max_damaged", fleet.damaged),
-                ("max_unreached", fleet.unreached),
-            ];
-            let bounds = bounds
-                .into_iter()
-                .filter_map(|(key, bound)| Some((key.to_owned(), json!(bound?))));
-            asked["budget"]["fleet"] = Value::Object(bounds.collect());
-        }
-        if let Some(label) = wish.label {
-            let mut asked_of = json!({ "by": "tag:Service", "untagged": label.untagged });
-            for (key, bound) in [("max_in_flight", label.in_flight), ("max_damaged", label.damaged)] {
-                if let Some(bound) = bound {
-                    asked_of[key] = json!(bound);
-                }
-            }
-            asked["budget"]["labels"] = json!([asked_of]);
-        }
-        if !wish.waves.is_empty() {
-            let by_tag = self.seed.is_multiple_of(2);
-            let waves = wish.waves.iter().zip(WAVES);
-            asked["waves"] = waves.map(|(wave, name)| wave.asked(name, by_tag)).collect();
-        }
-        asked
     }
 
     /// The world's text.
@@ -315,16 +210,26 @@ impl Draft {
                 node
             })
             .collect();
-        let changes: Vec<Value> = self
-            .hands
-            .iter()
-            .map(|hand| hand.change(self.places.len()))
+        let start = self.start();
+        let calendars = || self.wish.calendars.iter().enumerate();
+        let hands = self.hands.iter().map(|hand| hand.change(self.places.len()));
+        let changes: Vec<Value> = hands
+            .chain(calendars().filter_map(|(index, calendar)| calendar.change(index, start)))
             .collect();
+        let documents: Vec<Value> = [json!({ "name": RUNBOOK, "builtin": "patchfleet" })]
+            .into_iter()
+            .chain(calendars().map(|(index, calendar)| calendar.document(index, start)))
+            .collect();
+        let breaker = self.wish.breaker.as_ref();
+        let alarm = breaker.and_then(|breaker| breaker.alarm.as_ref());
+        let alarms: Vec<Value> = alarm.map(Alarm::spec).into_iter().collect();
         let world = json!({
             "seed": self.seed,
+            "start": self.start,
             "management_account": MAIN,
             "patch": { "minutes": 4.0, "reboot_minutes": 1.0 },
-            "documents": [{ "name": RUNBOOK, "builtin": "patchfleet" }],
+            "documents": documents,
+            "alarms": alarms,
             "automation": { "target_copies_run": true, "stop_cascades": self.cascades },
             "accounts": accounts,
             "groups": groups,
@@ -341,38 +246,6 @@ fn service(number: usize) -> Option<&'static str> {
         1 => Some("web"),
         3 => None,
         _ => Some("db"),
-    }
-}
-
-impl Wave {
-    /// As the request says it. With `by_tag` an account is named by its tag in the organization.
-    fn asked(&self, name: &str, by_tag: bool) -> Value {
-        // A canary without a node would refuse the plan.
-        let mut asked = json!({ "name": name, "if_empty": "skip", "approval": self.approval });
-        match self.has {
-            Has::Region(region) => asked["regions"] = json!([REGIONS[region]]),
-            Has::Account(account) => {
-                let id = Draft::location(account * REGIONS.len()).0;
-                if by_tag {
-                    asked["account_tags"] = json!({ "Number": [id] });
-                } else {
-                    asked["accounts"] = json!([id]);
-                }
-            }
-            Has::Count(count) => asked["locations"] = json!(count),
-        }
-        if let Some(minutes) = self.soak_minutes {
-            asked["soak"] = json!(format!("{minutes}m"));
-        }
-        if let Some(gate) = self.gate {
-            asked["gate"] = json!({ "min_sample": gate.sample });
-            for (key, allowed) in [("max_failed", gate.failed), ("max_unreached", gate.unreached)] {
-                if let Some(allowed) = allowed {
-                    asked["gate"][key] = json!(allowed);
-                }
-            }
-        }
-        asked
     }
 }
 

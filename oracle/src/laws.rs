@@ -1,11 +1,18 @@
 //! The laws, each held against one campaign that others disturbed.
 
+mod alarms;
+mod asked;
+mod at_once;
 mod bounded;
+mod failures;
 mod labels;
+mod times;
 mod waves;
 
-use crate::draft::{Deed, Draft, Selector};
+use crate::draft::{Deed, Draft, RUNBOOK, Selector};
 use crate::run::{Done, Ending, Run};
+use crate::starts::{Pair, end, place, time};
+use asked::Asked;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::{
     campaign::DriveError,
@@ -20,21 +27,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// and a few calls may be on their way.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(120);
 
-fn time(of: &Value) -> Timestamp {
-    of.as_str().unwrap().parse().unwrap()
-}
-
-fn place(of: &Value) -> (String, String) {
-    let text = |name: &str| of[name].as_str().unwrap().to_owned();
-    (text("account"), text("region"))
-}
-
-fn pair(location: &Location) -> (String, String) {
+fn pair(location: &Location) -> Pair {
     (location.account.to_string(), location.region.to_string())
 }
 
 /// The nodes that the request selects at the start, by location.
-fn census(draft: &Draft) -> BTreeMap<(String, String), BTreeSet<String>> {
+fn census(draft: &Draft) -> BTreeMap<Pair, BTreeSet<String>> {
     let mut census: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     for (id, place) in draft.selected() {
         census.entry(Draft::location(place)).or_default().insert(id);
@@ -43,24 +41,25 @@ fn census(draft: &Draft) -> BTreeMap<(String, String), BTreeSet<String>> {
 }
 
 /// Whether a node is, in truth, where the campaign wanted it.
-fn reached_its_goal(run: &Run, node: &Value) -> bool {
+fn reached_its_goal(run: &Run, asked: &Asked, node: &Value) -> bool {
     let left = |name: &str| node["patches"][name].as_u64().unwrap() > 0;
-    if !run.draft.installs() {
+    let asked = asked.of(node);
+    if !asked.installs {
         // A Scan by other baselines leaves no trace on the node.
         return run.draft.wish.override_baseline
             || node["reported"]["operation"] == "Scan"
                 && node["reported"]["started"].as_str() >= run.after["start"].as_str();
     }
-    let waits = left("pending_reboot") && run.draft.wish.reboot == "RebootIfNeeded";
+    let waits = left("pending_reboot") && asked.reboot == "RebootIfNeeded";
     node["installs"] == 1 && !left("missing") && !left("failed") && !waits
 }
 
-/// How many executions there were in each location, below those that were started.
-fn children(run: &Run) -> BTreeMap<(String, String), usize> {
+/// How often something began in each location, below what was started.
+fn children(run: &Run) -> BTreeMap<Pair, usize> {
     let mut begun = BTreeMap::new();
-    for one in run.after["executions"].as_array().unwrap() {
-        if !one["parent"].is_null() {
-            *begun.entry(place(one)).or_insert(0) += 1;
+    for one in run.below() {
+        for at in one.at {
+            *begun.entry(at).or_insert(0) += 1;
         }
     }
     begun
@@ -68,9 +67,9 @@ fn children(run: &Run) -> BTreeMap<(String, String), usize> {
 
 /// Law 1: the started locations are the plan's, each once; a node is installed on once at most, and
 /// only where it was selected.
-fn exact(run: &Run) {
+fn exact(run: &Run, asked: &Asked) {
     let census = census(&run.draft);
-    let planned: BTreeSet<(String, String)> = match &run.result {
+    let planned: BTreeSet<Pair> = match &run.result {
         Ok(done) => done
             .plan
             .locations
@@ -79,20 +78,8 @@ fn exact(run: &Run) {
             .collect(),
         Err(_) => BTreeSet::new(),
     };
-    let mut started: Vec<(String, String)> = vec![];
-    for parent in run.parents() {
-        for target in parent["target_locations"].as_array().unwrap() {
-            for account in target["Accounts"].as_array().unwrap() {
-                for region in target["Regions"].as_array().unwrap() {
-                    started.push((
-                        account.as_str().unwrap().to_owned(),
-                        region.as_str().unwrap().to_owned(),
-                    ));
-                }
-            }
-        }
-    }
-    let once: BTreeSet<&(String, String)> = started.iter().collect();
+    let started: Vec<Pair> = run.starts().into_iter().flat_map(|start| start.at).collect();
+    let once: BTreeSet<&Pair> = started.iter().collect();
     assert!(
         once.iter().all(|at| planned.contains(*at)),
         "{once:?} of {planned:?}"
@@ -106,20 +93,42 @@ fn exact(run: &Run) {
     } else {
         assert!(by_ids || once.len() == started.len(), "twice in {started:?}");
     }
-    let joins = |at: &(String, String)| {
+    let joins = |at: &Pair| {
         let mut joined = run.draft.hands.iter().filter(|hand| hand.deed == Deed::JoinGroup);
-        run.draft.wish.selector == Selector::Group && joined.any(|hand| hand.location(&run.draft) == *at)
+        // A start that names its nodes reaches no other.
+        !by_ids
+            && run.draft.wish.selector == Selector::Group
+            && joined.any(|hand| hand.location(&run.draft) == *at)
     };
     for (id, node) in run.nodes() {
         let at = place(node);
         let meant = once.contains(&at) && (census.get(&at).is_some_and(|ids| ids.contains(id)) || joins(&at));
         let installs = node["installs"].as_u64().unwrap();
-        assert!(installs <= u64::from(meant && run.draft.installs()), "{node}");
+        assert!(installs <= u64::from(meant && asked.at(&at).installs), "{node}");
+    }
+}
+
+/// Law 5: no node is begun twice, and no start names a node that another one named, unless a person had the campaign go on.
+fn once(run: &Run) {
+    let gone_on = run.result.as_ref().is_ok_and(|done| !done.gone_on.is_empty());
+    let (mut begun, mut named) = (BTreeSet::new(), BTreeSet::new());
+    for command in run.commands() {
+        for one in command["invocations"].as_array().unwrap() {
+            let node = one["node"].as_str().unwrap();
+            let is_new = one["started"].is_null() || begun.insert(node);
+            assert!(is_new, "{node} is begun twice: {command}");
+        }
+        for id in command["instance_ids"].as_array().into_iter().flatten() {
+            assert!(
+                named.insert(id.as_str()) || gone_on,
+                "{id} is named twice: {command}"
+            );
+        }
     }
 }
 
 /// Law 2: every node of the census is accounted for, and what is said of a node is true.
-fn accounted(run: &Run, done: &Done) {
+fn accounted(run: &Run, done: &Done, asked: &Asked) {
     let census = census(&run.draft);
     let nodes = run.nodes();
     let none = BTreeSet::new();
@@ -139,13 +148,20 @@ fn accounted(run: &Run, done: &Done) {
         for row in rows {
             let node = nodes[row.node.as_str()];
             if row.outcome == NodeOutcome::Done {
-                assert!(reached_its_goal(run, node), "{row:?} {node}");
+                assert!(reached_its_goal(run, asked, node), "{row:?} {node}");
             }
         }
     }
     if let Ending::Open(error) = &done.ending {
         // What the driver may leave open: somebody goes on later.
-        let known = matches!(error, DriveError::Credentials { .. } | DriveError::Observe { .. });
+        let mut hands = run.draft.hands.iter();
+        // A command that may have been sent cannot be looked for where the role is gone.
+        let takes_role = hands.any(|hand| hand.deed == Deed::TakeRole);
+        let known = match error {
+            DriveError::Credentials { .. } | DriveError::Observe { .. } => true,
+            DriveError::Unsought { .. } => run.draft.wish.sends_itself && takes_role,
+            _ => false,
+        };
         assert!(known, "{error}");
         return;
     }
@@ -169,7 +185,7 @@ fn accounted(run: &Run, done: &Done) {
 
 /// Law 2: exit code 0 is said only where every node of the census reached its goal, or is gone and
 /// may be.
-fn success_is_one(run: &Run, done: &Done) {
+fn success_is_one(run: &Run, done: &Done, asked: &Asked) {
     if done.ended.report.exit_code() != 0 || !matches!(done.ending, Ending::Finished) {
         return;
     }
@@ -178,11 +194,14 @@ fn success_is_one(run: &Run, done: &Done) {
         for id in ids {
             let node = nodes[id.as_str()];
             let gone = run.draft.wish.gone == "accept" && node["managed"] == false;
-            assert!(reached_its_goal(run, node) || gone, "{at:?}: {node}");
+            assert!(reached_its_goal(run, asked, node) || gone, "{at:?}: {node}");
         }
     }
-    let cancelled = run.parents().find(|one| one["status"] == "Cancelled");
-    assert!(cancelled.is_none() || !done.gone_on.is_empty(), "{cancelled:?}");
+    let starts = run.starts();
+    let cancelled = starts.iter().find(|one| one.what["status"] == "Cancelled");
+    // AWS may stop an execution for its alarm once everything in it has come to a good end.
+    let may_be = !done.gone_on.is_empty() || run.draft.wish.hands_an_alarm_on();
+    assert!(cancelled.is_none() || may_be, "{cancelled:?}");
 }
 
 /// Law 2: a campaign in which a cancel left a location that never began is halted, whatever was said since.
@@ -199,31 +218,48 @@ fn what_never_began_is_told(run: &Run, done: &Done) {
     }
 }
 
+/// Whether nobody takes anything away, or stops it.
+fn is_harmless(run: &Run) -> bool {
+    let mut hands = run.draft.hands.iter();
+    hands.all(|hand| hand.deed == Deed::JoinGroup) && !run.draft.wish.hands_an_alarm_on()
+}
+
 /// Where nobody takes anything away, a node that reached its goal is said to have.
-fn good_nodes_are_told_good(run: &Run, done: &Done) {
-    let harmless = run.draft.hands.iter().all(|hand| hand.deed == Deed::JoinGroup);
-    // A Scan by other baselines leaves no trace by which it could be told.
-    let shows = run.draft.installs() || !run.draft.wish.override_baseline;
-    if !harmless || !shows {
+fn good_nodes_are_told_good(run: &Run, done: &Done, asked: &Asked) {
+    if !is_harmless(run) {
         return;
     }
     let nodes = run.nodes();
     for row in done.ended.rows.values().flatten() {
         let node = nodes[row.node.as_str()];
-        if reached_its_goal(run, node) && node["online"] == true {
+        // A Scan by other baselines leaves no trace by which it could be told.
+        let shows = asked.of(node).installs || !run.draft.wish.override_baseline;
+        if shows && reached_its_goal(run, asked, node) && node["online"] == true {
             let fine = matches!(row.outcome, NodeOutcome::Done | NodeOutcome::PendingReboot);
-            assert!(fine, "{row:?} {node}");
+            // What is done on a node goes on when its command has expired, as it may where a cutoff or a freeze is near.
+            let runs_on = row.outcome == NodeOutcome::RunningAtExpiry && ran_on(run, node);
+            assert!(fine || runs_on, "{row:?} {node}");
         }
     }
 }
 
+/// Whether what was done on a node went on after its command.
+fn ran_on(run: &Run, node: &Value) -> bool {
+    let reported = time(&node["reported"]["ended"]);
+    run.commands().any(|command| {
+        let mut all = command["invocations"].as_array().unwrap().iter();
+        let own = all.find(|one| one["node"] == node["id"]);
+        own.is_some_and(|_| end(command) < reported)
+    })
+}
+
 /// A node that is said to be gone is not there. If a start named it and it was at work, it reached its goal
 /// first: a machine that a patch broke is no machine that somebody ended.
-fn gone_nodes_are_told_gone(run: &Run, done: &Done) {
+fn gone_nodes_are_told_gone(run: &Run, done: &Done, asked: &Asked) {
     let comes_back = run.draft.hands.iter().any(|hand| hand.deed == Deed::Start);
     let by_name = run.draft.names_nodes();
     let nodes = run.nodes();
-    let begun = begun(run);
+    let begun = run.begun();
     for row in done.ended.rows.values().flatten() {
         let node = nodes[row.node.as_str()];
         if row.outcome != NodeOutcome::Gone || comes_back {
@@ -231,29 +267,18 @@ fn gone_nodes_are_told_gone(run: &Run, done: &Done) {
         }
         assert_eq!(node["managed"], false, "{row:?} {node}");
         if by_name && begun.contains(row.node.as_str()) {
-            assert!(reached_its_goal(run, node), "{row:?} {node}");
+            assert!(reached_its_goal(run, asked, node), "{row:?} {node}");
         }
     }
 }
 
-/// The nodes on which a command began.
-fn begun(run: &Run) -> BTreeSet<&str> {
-    let commands = run.after["commands"].as_array().unwrap().iter();
-    commands
-        .flat_map(|command| command["invocations"].as_array().unwrap())
-        .filter(|one| !one["started"].is_null())
-        .map(|one| one["node"].as_str().unwrap())
-        .collect()
-}
-
 /// A node that went down in its run is said to be lost, where nobody else took it away.
 fn lost_nodes_are_told_lost(run: &Run, done: &Done) {
-    let harmless = run.draft.hands.iter().all(|hand| hand.deed == Deed::JoinGroup);
-    if !harmless || !matches!(done.ending, Ending::Finished) {
+    if !is_harmless(run) || !matches!(done.ending, Ending::Finished) {
         return;
     }
     let nodes = run.nodes();
-    let begun = begun(run);
+    let begun = run.begun();
     for row in done.ended.rows.values().flatten() {
         let node = nodes[row.node.as_str()];
         if begun.contains(row.node.as_str()) && node["online"] == false {
@@ -281,21 +306,22 @@ fn safe_by_default(run: &Run) {
     }
     let words = run.result.as_ref().map_or(&[][..], |done| &done.gone_on);
     if let Some(stopped) = run.result.as_ref().ok().and_then(|done| done.stopped) {
-        let late = run.parents().find(|parent| time(&parent["started"]) > stopped);
+        let starts = run.starts();
+        let late = starts.iter().find(|start| start.from > stopped);
         assert!(
             late.is_none(),
             "{late:?} began after a person's stop at {stopped}"
         );
     }
     for (stopped, latest, by_cancel) in stops(run) {
-        for parent in run.parents() {
-            let began = time(&parent["started"]);
+        for start in run.starts() {
             // A person has said since that it goes on.
-            let accepted = by_cancel && words.iter().any(|said| stopped <= *said && *said <= began);
+            let mut words = words.iter();
+            let accepted = by_cancel && words.any(|said| stopped <= *said && *said <= start.from);
             assert!(
-                began <= latest || accepted,
+                start.from <= latest || accepted,
                 "{} began after somebody's stop at {stopped}",
-                parent["execution_id"]
+                start.id()
             );
         }
     }
@@ -303,22 +329,20 @@ fn safe_by_default(run: &Run) {
 
 /// Law 1: nothing begins in a location once it has a document of the runbook's name with other content.
 fn no_copy_is_run(run: &Run) {
+    if run.draft.wish.sends_itself {
+        return;
+    }
     let changes = run.after["changes"].as_array().unwrap().iter();
     let copies = changes.filter(|one| one["touched"] == 1 && !one["change"]["create_document"].is_null());
     for copy in copies {
         let made = &copy["change"]["create_document"];
-        let (account, region) = (&made["account"], &made["regions"][0]);
-        for parent in run.parents() {
-            let targets = parent["target_locations"].as_array().unwrap().iter();
-            let mut there = targets.filter(|target| {
-                target["Accounts"].as_array().unwrap().contains(account)
-                    && target["Regions"].as_array().unwrap().contains(region)
-            });
-            let began = time(&parent["started"]);
+        let text = |of: &Value| of.as_str().unwrap().to_owned();
+        let there = (text(&made["account"]), text(&made["regions"][0]));
+        for start in run.starts() {
             assert!(
-                there.next().is_none() || began <= time(&copy["at"]),
-                "{} began in {account}/{region}, where another document had appeared: {copy}",
-                parent["execution_id"]
+                !start.at.contains(&there) || start.from <= time(&copy["at"]),
+                "{} began in {there:?}, where another document had appeared: {copy}",
+                start.id()
             );
         }
     }
@@ -334,10 +358,13 @@ pub(crate) fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
             let at = time(&one["at"]);
             let change = one["change"].as_object().unwrap();
             let seen = at.checked_add(SEEN_WITHIN).unwrap();
+            let deleted = change.get("delete_document").map(|of| &of["name"]);
+            let updated = change.get("update_document").map(|of| &of["document"]["name"]);
+            let updated = updated.filter(|_| run.draft.wish.pin == "default");
             if change.contains_key("cancel_executions") || change.contains_key("cancel_commands") {
                 Some((at, seen, true))
-            } else if change.contains_key("delete_document")
-                || change.contains_key("update_document") && run.draft.wish.pin == "default"
+            } else if !run.draft.wish.sends_itself
+                && deleted.into_iter().chain(updated).any(|name| name == RUNBOOK)
             {
                 Some((at, at, false))
             } else {
@@ -349,19 +376,26 @@ pub(crate) fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
 
 /// Panics where a law is broken.
 pub(crate) fn hold(run: &Run) {
-    exact(run);
+    let asked = &Asked::of_run(run);
+    exact(run, asked);
+    once(run);
     safe_by_default(run);
     no_copy_is_run(run);
     if let Ok(done) = &run.result {
-        accounted(run, done);
-        success_is_one(run, done);
+        accounted(run, done, asked);
+        success_is_one(run, done, asked);
         what_never_began_is_told(run, done);
-        good_nodes_are_told_good(run, done);
+        good_nodes_are_told_good(run, done, asked);
         lost_nodes_are_told_lost(run, done);
-        gone_nodes_are_told_gone(run, done);
+        gone_nodes_are_told_gone(run, done, asked);
         unknown_is_not_empty(run, done);
         bounded::bounded(run, done);
         labels::bounded(run, done);
-        waves::in_order(run, done);
+        at_once::bounded(run, done, asked);
+        failures::bounded(run, done, asked);
+        times::kept(run);
+        alarms::heeded(run);
+        waves::in_order(run, done, asked);
+        asked::sent(run, asked);
     }
 }

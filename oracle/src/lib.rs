@@ -15,13 +15,16 @@
     reason = "an oracle panics where a law is broken"
 )]
 
+mod bug;
 mod campaign;
 mod counts;
 mod draft;
 mod laws;
 mod run;
+mod starts;
 mod trial;
 
+pub use bug::{Bug, Part};
 pub use campaign::{Campaign, Ended, Failure, central_region, in_memory, plan, plan_and_run};
 pub use counts::Counts;
 pub use trial::{Trials, Violation};

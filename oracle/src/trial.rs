@@ -1,11 +1,12 @@
 //! Campaigns by their number, each held against the laws.
 
+use crate::bug::Bug;
 use crate::counts::Counts;
 use crate::draft::{Draft, drafts};
 use crate::laws;
 use crate::run::Run;
 use proptest::prelude::*;
-use proptest::strategy::BoxedStrategy;
+use proptest::strategy::{BoxedStrategy, ValueTree};
 use proptest::test_runner::{RngSeed, TestError, TestRunner};
 use std::cell::RefCell;
 use std::fmt;
@@ -48,12 +49,37 @@ impl Trials {
     ///
     /// The law that does not hold.
     pub fn run(&self, number: u64) -> Result<Counts, Violation> {
-        let mut runner = TestRunner::new(ProptestConfig {
+        self.run_with(None, number)
+    }
+
+    /// The number of the first campaign in which the laws notice a bug in these words, of as many campaigns in which it may well show.
+    /// `None`: they do not notice it in any of them.
+    #[must_use]
+    pub fn notice(&self, bug: Bug, words: &str, campaigns: usize) -> Option<u64> {
+        let may_show = |number: &u64| {
+            let mut runner = self.runner(*number, 0);
+            let tree = self.drafts.new_tree(&mut runner);
+            tree.is_ok_and(|tree| bug.matters(&tree.current()))
+        };
+        let is_told = |number: &u64| {
+            let violation = self.run_with(Some(bug), *number).err();
+            violation.is_some_and(|violation| violation.reason.contains(words))
+        };
+        (0..).filter(may_show).take(campaigns).find(is_told)
+    }
+
+    fn runner(&self, number: u64, shrinks: u32) -> TestRunner {
+        TestRunner::new(ProptestConfig {
             failure_persistence: None,
-            max_shrink_iters: SHRINKS,
+            max_shrink_iters: shrinks,
             rng_seed: RngSeed::Fixed(mixed(self.seed, number)),
             ..ProptestConfig::default()
-        });
+        })
+    }
+
+    fn run_with(&self, bug: Option<Bug>, number: u64) -> Result<Counts, Violation> {
+        // Nobody reads the smallest case of a bug that was planted.
+        let mut runner = self.runner(number, if bug.is_some() { 0 } else { SHRINKS });
         let violation = |reason: String, smallest: String| Violation {
             seed: self.seed,
             number,
@@ -66,7 +92,7 @@ impl Trials {
         };
         let counts = RefCell::new(Counts::default());
         let checked = runner.run_one(tree, |draft| {
-            let run = Run::of(&draft);
+            let run = Run::of(&draft, bug);
             laws::hold(&run);
             counts.replace(Counts::of(&run));
             Ok(())

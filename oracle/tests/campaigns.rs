@@ -35,11 +35,20 @@ fn laws_1_to_4_and_7_hold_while_others_do_everything() {
     for (what, least) in [
         ("campaigns with something to do", 100),
         ("campaigns with bounds on the fleet", 40),
-        ("campaigns that a person let go on", 5),
+        ("campaigns that a person let go on", 3),
         ("campaigns stopped by others with something left", 10),
         ("campaigns in waves", 40),
         ("campaigns that a person approved of", 5),
         ("drivers killed", 50),
+        ("with run-command: nodes begun", 50),
+        ("with a breaker of failures in a row: nodes begun", 20),
+        ("with a breaker of a share: nodes begun", 20),
+        ("with an alarm: nodes begun", 20),
+        ("with freezes: nodes begun", 20),
+        ("with change calendars: nodes begun", 20),
+        ("with a cutoff: nodes begun", 20),
+        ("with a wave of so many nodes: nodes begun", 20),
+        ("with a wave that scans: nodes begun", 20),
     ] {
         assert!(counts.get(what) >= least, "{what}: {}", counts.get(what));
     }

@@ -43,6 +43,30 @@ impl Hand {
         Draft::location(self.place % draft.places.len())
     }
 
+    /// Whether it is done to nodes or their group alone.
+    pub(crate) fn is_of_nodes(&self) -> bool {
+        match self.deed {
+            Deed::LeaveGroup
+            | Deed::JoinGroup
+            | Deed::DeleteGroup
+            | Deed::Stop
+            | Deed::Terminate
+            | Deed::Start
+            | Deed::LoseAgent
+            | Deed::GainAgent => true,
+            Deed::TakeRole
+            | Deed::DenyResults
+            | Deed::DenySending
+            | Deed::CancelExecutions
+            | Deed::CancelChildren
+            | Deed::CancelCommands
+            | Deed::ReplaceRunbook
+            | Deed::DeleteRunbook
+            | Deed::CopyAppears
+            | Deed::Alarm => false,
+        }
+    }
+
     pub(super) fn change(&self, places: usize) -> Value {
         let (account, region) = Draft::location(self.place % places);
         let here = json!({ "accounts": [account], "regions": [region] });

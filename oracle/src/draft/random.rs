@@ -1,11 +1,16 @@
 //! Which drafts are drawn, and how often each thing stands in one.
 
-use super::{
-    Death, Deed, Draft, Fleet, Gate, Hand, Has, Label, Machine, Place, REGIONS, Selector, Wave, Wish,
-};
-use proptest::prelude::*;
+mod breaker;
+mod waves;
+mod when;
+mod wish;
 
-fn machine() -> impl Strategy<Value = Machine> {
+use super::{Death, Deed, Draft, Hand, Machine, Place, REGIONS, Selector, Wish};
+use proptest::prelude::*;
+use proptest::strategy::BoxedStrategy;
+use wish::wish;
+
+fn machine() -> BoxedStrategy<Machine> {
     let reachability = prop_oneof![
         12 => Just("online"),
         1 => Just("offline"),
@@ -22,148 +27,27 @@ fn machine() -> impl Strategy<Value = Machine> {
         1 => Just("stuck"),
         1 => Just("undeliverable"),
     ];
-    (reachability, outcome, prop::bool::weighted(0.2)).prop_map(|(reachability, outcome, hybrid)| Machine {
-        reachability,
-        outcome,
-        hybrid: hybrid && reachability != "stopped",
-    })
+    (reachability, outcome, prop::bool::weighted(0.2))
+        .prop_map(|(reachability, outcome, hybrid)| Machine {
+            reachability,
+            outcome,
+            hybrid: hybrid && reachability != "stopped",
+        })
+        .boxed()
 }
 
-fn place() -> impl Strategy<Value = Place> {
+fn place() -> BoxedStrategy<Place> {
     let members = prop_oneof![
         8 => prop::collection::vec(machine(), 1..5),
         1 => Just(vec![]),
         1 => prop::collection::vec(machine(), 20..24),
     ];
-    (members, prop::collection::vec(machine(), 0..2)).prop_map(|(members, others)| Place { members, others })
+    (members, prop::collection::vec(machine(), 0..2))
+        .prop_map(|(members, others)| Place { members, others })
+        .boxed()
 }
 
-fn wish() -> impl Strategy<Value = Wish> {
-    let selector = prop_oneof![
-        5 => Just(Selector::Group),
-        1 => Just(Selector::Tags),
-        2 => Just(Selector::AllManaged),
-        2 => Just(Selector::NodeIds),
-    ];
-    let operation = prop_oneof![1 => Just("Scan"), 5 => Just("Install")];
-    let nodes = (
-        prop_oneof![Just("1"), Just("2"), Just("50%"), Just("100%")],
-        prop_oneof![Just("0"), Just("1"), Just("10%"), Just("100%")],
-    );
-    let locations = (1..5_u32, prop_oneof![Just("0"), Just("1"), Just("100%")]);
-    (
-        (
-            selector,
-            operation,
-            prop_oneof![Just("RebootIfNeeded"), Just("NoReboot")],
-        ),
-        (
-            prop_oneof![3 => Just("accept"), 1 => Just("fail")],
-            prop_oneof![Just("default"), Just("version")],
-        ),
-        prop::bool::weighted(0.1),
-        (nodes, locations, fleet(), label()),
-        (waves(), prop::bool::weighted(0.8)),
-    )
-        .prop_map(
-            |(
-                (selector, operation, reboot),
-                (gone, pin),
-                override_baseline,
-                (nodes, locations, fleet, label),
-                (waves, approves),
-            )| {
-                Wish {
-                    selector,
-                    operation,
-                    reboot,
-                    gone,
-                    pin,
-                    override_baseline,
-                    nodes,
-                    locations,
-                    fleet,
-                    label,
-                    waves,
-                    approves,
-                }
-            },
-        )
-}
-
-fn waves() -> impl Strategy<Value = Vec<Wave>> {
-    let has = prop_oneof![
-        2 => prop_oneof![Just((Has::Region(0), Has::Count(1))), Just((Has::Region(1), Has::Region(0)))],
-        2 => prop_oneof![Just((Has::Account(0), Has::Account(1))), Just((Has::Account(1), Has::Count(2)))],
-        1 => Just((Has::Count(1), Has::Region(0))),
-        1 => Just((Has::Count(2), Has::Count(1))),
-    ];
-    let named = (has, wave(), wave(), any::<bool>()).prop_map(|((one, two), first, second, both)| {
-        let mut waves = vec![Wave { has: one, ..first }];
-        if both {
-            waves.push(Wave { has: two, ..second });
-        }
-        waves
-    });
-    prop_oneof![1 => Just(vec![]), 1 => named]
-}
-
-fn wave() -> impl Strategy<Value = Wave> {
-    let soak = prop::option::weighted(0.4, prop_oneof![Just(1_u32), Just(10), Just(90)]);
-    let failed = prop::option::of(prop_oneof![Just("0"), Just("1"), Just("30%"), Just("60%")]);
-    let unreached = prop::option::of(prop_oneof![Just("0"), Just("2"), Just("50%")]);
-    let gate = (failed, unreached, prop_oneof![3 => Just(1_u32), 1 => 2..6_u32]).prop_map(
-        |(failed, unreached, sample)| {
-            let gate = Gate {
-                failed,
-                unreached,
-                sample,
-            };
-            (failed.is_some() || unreached.is_some()).then_some(gate)
-        },
-    );
-    (soak, gate, prop::bool::weighted(0.3)).prop_map(|(soak_minutes, gate, approval)| Wave {
-        has: Has::Count(1),
-        soak_minutes,
-        gate,
-        approval,
-    })
-}
-
-fn fleet() -> impl Strategy<Value = Option<Fleet>> {
-    let bound = || {
-        prop::option::of(prop_oneof![
-            Just("1"),
-            Just("2"),
-            Just("4"),
-            Just("40%"),
-            Just("100%")
-        ])
-    };
-    let unreached = prop::option::weighted(0.3, prop_oneof![Just("0"), Just("1"), Just("50%")]);
-    let bounds = (bound(), bound(), unreached).prop_map(|(in_flight, damaged, unreached)| Fleet {
-        in_flight,
-        damaged,
-        unreached,
-    });
-    let some =
-        |fleet: &Fleet| fleet.in_flight.is_some() || fleet.damaged.is_some() || fleet.unreached.is_some();
-    prop::option::of(bounds.prop_filter("at least one bound", some))
-}
-
-fn label() -> impl Strategy<Value = Option<Label>> {
-    let bound = || prop::option::of(prop_oneof![3 => Just("1"), 2 => Just("2"), 1 => Just("100%")]);
-    let untagged = prop_oneof![2 => Just("together"), 1 => Just("unbounded")];
-    let bounds = (bound(), bound(), untagged).prop_map(|(in_flight, damaged, untagged)| Label {
-        in_flight,
-        damaged,
-        untagged,
-    });
-    let some = |label: &Label| label.in_flight.is_some() || label.damaged.is_some();
-    prop::option::weighted(0.3, bounds.prop_filter("at least one bound", some))
-}
-
-fn deed() -> impl Strategy<Value = Deed> {
+fn deed() -> BoxedStrategy<Deed> {
     prop_oneof![
         3 => Just(Deed::LeaveGroup),
         3 => Just(Deed::JoinGroup),
@@ -184,6 +68,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::CopyAppears),
         1 => Just(Deed::Alarm),
     ]
+    .boxed()
 }
 
 /// Seconds after the start.
@@ -202,37 +87,82 @@ fn hand(deed: impl Strategy<Value = Deed>, at: impl Strategy<Value = u32>) -> im
 
 /// Worlds of one to three accounts in two Regions, with a request and up to four deeds of others.
 pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
-    prop_oneof![3 => any_drafts().boxed(), 1 => drafts_in_turns().boxed()]
+    prop_oneof![
+        12 => any_drafts(),
+        4 => drafts_in_turns(),
+        1 => drafts_that_fail(),
+    ]
 }
 
-fn any_drafts() -> impl Strategy<Value = Draft> {
+/// Campaigns of which much fails, whose budgets stop nothing, and in which nobody meddles, so that a breaker has something to do.
+fn drafts_that_fail() -> BoxedStrategy<Draft> {
+    let machine = || {
+        prop_oneof![1 => Just("ok"), 1 => Just("fails"), 1 => Just("succeeds_with_failed_patches")].prop_map(
+            |outcome| Machine {
+                reachability: "online",
+                outcome,
+                hybrid: false,
+            },
+        )
+    };
+    let place = (prop::collection::vec(machine(), 1..4)).prop_map(|members| Place {
+        members,
+        others: vec![],
+    });
+    let places = prop::collection::vec(place, 3 * REGIONS.len());
+    let breaker = breaker::breaker().prop_filter("a breaker", Option::is_some);
+    (any::<u32>(), places, (wish(), 1..3_u32), breaker, deaths())
+        .prop_map(|(seed, places, (wish, at_once), breaker, deaths)| {
+            let draft = Draft {
+                seed,
+                start: "2026-03-01T00:00:00Z",
+                places,
+                wish: Wish {
+                    nodes: ("100%", "100%"),
+                    locations: (at_once, "100%"),
+                    fleet: None,
+                    label: None,
+                    waves: vec![],
+                    breaker,
+                    ..wish
+                },
+                hands: vec![],
+                idle: 0,
+                deaths,
+                goes_on: false,
+                cascades: true,
+            };
+            draft.made_valid()
+        })
+        .boxed()
+}
+
+fn any_drafts() -> BoxedStrategy<Draft> {
     let hands = prop::collection::vec(hand(deed(), any_time()), 0..5);
     let scene = (places(1..=3), wish(), goes_on(), cascades());
-    (any::<u32>(), scene, hands, idle(), deaths()).prop_map(
-        |(seed, (places, wish, goes_on, cascades), hands, idle, deaths)| {
-            let mut draft = Draft {
-                seed,
-                places,
-                wish,
-                hands,
-                idle,
-                deaths,
-                goes_on,
-                cascades,
-            };
-            draft.drop_waves_of_nobody();
-            if draft.wish.selector == Selector::NodeIds && draft.selected().is_empty() {
-                // A request names at least one node.
-                draft.wish.selector = Selector::Group;
-            }
-            draft
-        },
-    )
+    (any::<u32>(), when::start(), scene, hands, idle(), deaths())
+        .prop_map(
+            |(seed, start, (places, wish, goes_on, cascades), hands, idle, deaths)| {
+                let draft = Draft {
+                    seed,
+                    start,
+                    places,
+                    wish,
+                    hands,
+                    idle,
+                    deaths,
+                    goes_on,
+                    cascades,
+                };
+                draft.made_valid()
+            },
+        )
+        .boxed()
 }
 
 /// Campaigns whose locations begin one after the other and whose budgets stop nothing, so that what
 /// somebody does in the middle has something to stop.
-fn drafts_in_turns() -> impl Strategy<Value = Draft> {
+fn drafts_in_turns() -> BoxedStrategy<Draft> {
     let stopping = prop_oneof![
         2 => Just(Deed::CancelExecutions),
         1 => Just(Deed::CancelChildren),
@@ -248,30 +178,43 @@ fn drafts_in_turns() -> impl Strategy<Value = Draft> {
     // Those of a group have one execution for all of them, or few.
     let selector = prop_oneof![2 => Just(Selector::AllManaged), 1 => Just(Selector::Group)];
     let scene = (places(2..=3), wish(), selector, goes_on(), cascades());
-    (any::<u32>(), scene, hands, idle(), deaths()).prop_map(
-        |(seed, (places, wish, selector, goes_on, cascades), (stopping, mut hands), idle, deaths)| {
-            hands.push(stopping);
-            Draft {
+    (any::<u32>(), when::start(), scene, hands, idle(), deaths())
+        .prop_map(
+            |(
                 seed,
-                places,
-                wish: Wish {
-                    selector,
-                    nodes: ("100%", "100%"),
-                    locations: (1, "100%"),
-                    ..wish
-                },
-                hands,
-                idle: idle.min(60),
+                start,
+                (places, wish, selector, goes_on, cascades),
+                (stopping, mut hands),
+                idle,
                 deaths,
-                goes_on,
-                cascades,
-            }
-        },
-    )
+            )| {
+                hands.push(stopping);
+                let draft = Draft {
+                    seed,
+                    start,
+                    places,
+                    wish: Wish {
+                        selector,
+                        nodes: ("100%", "100%"),
+                        locations: (1, "100%"),
+                        ..wish
+                    },
+                    hands,
+                    idle: idle.min(60),
+                    deaths,
+                    goes_on,
+                    cascades,
+                };
+                draft.made_valid()
+            },
+        )
+        .boxed()
 }
 
-fn places(accounts: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<Place>> {
-    accounts.prop_flat_map(|accounts| prop::collection::vec(place(), accounts * REGIONS.len()))
+fn places(accounts: std::ops::RangeInclusive<usize>) -> BoxedStrategy<Vec<Place>> {
+    accounts
+        .prop_flat_map(|accounts| prop::collection::vec(place(), accounts * REGIONS.len()))
+        .boxed()
 }
 
 fn idle() -> impl Strategy<Value = u32> {

@@ -3,9 +3,9 @@
 //! What a bound comes to is reckoned here from the draft. When a node is at work, and what becomes of it, is the simulator's
 //! own state.
 
-use super::time;
 use crate::draft::Deed;
 use crate::run::{Done, Run};
+use crate::starts::{end, time};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,14 +23,17 @@ pub(super) fn comes_to(bound: &str, of: usize) -> usize {
 
 /// The invocations that began, each with the node and the time from which and until which AWS counts it as open.
 pub(super) fn at_work(run: &Run) -> Vec<(&str, Timestamp, Timestamp, &Value)> {
-    let commands = run.after["commands"].as_array().unwrap().iter();
-    let all = commands.flat_map(|command| command["invocations"].as_array().unwrap());
+    let all = run
+        .commands()
+        .flat_map(|command| command["invocations"].as_array().unwrap());
     all.filter(|one| !one["started"].is_null())
         .map(|one| {
-            let to = one["ended"]
-                .as_str()
-                .map_or(Timestamp::MAX, |at| at.parse().unwrap());
-            (one["node"].as_str().unwrap(), time(&one["started"]), to, one)
+            (
+                one["node"].as_str().unwrap(),
+                time(&one["started"]),
+                end(one),
+                one,
+            )
         })
         .collect()
 }
@@ -94,13 +97,8 @@ pub(super) fn bounded(run: &Run, done: &Done) {
     if let Some(bound) = fleet.in_flight {
         let allowed = comes_to(bound, all).max(1);
         let most = most_at_once(&at_work);
-        // What a cancel of an execution did not reach runs on while AWS paces the others, or what a person had begun after it.
-        let by_aws = fleet.damaged.is_none() && run.draft.wish.label.is_none();
-        let cancels = [Deed::CancelChildren, Deed::CancelExecutions];
-        let is_cancelled = run.draft.hands.iter().any(|hand| cancels.contains(&hand.deed));
-        let runs_on = by_aws && (is_cancelled || !done.gone_on.is_empty());
         assert!(
-            most <= allowed || runs_on,
+            most <= allowed || runs_on(run, done),
             "{most} nodes at work at once, allowed are {allowed} of {all}"
         );
     }
@@ -117,6 +115,14 @@ pub(super) fn bounded(run: &Run, done: &Done) {
     }
 }
 
+/// Whether something may run beside what AWS paces: what a cancel of an execution did not reach, or what a person had begun after it.
+pub(super) fn runs_on(run: &Run, done: &Done) -> bool {
+    let cancels = [Deed::CancelChildren, Deed::CancelExecutions];
+    let is_cancelled = run.draft.hands.iter().any(|hand| cancels.contains(&hand.deed));
+    let is_stopped = is_cancelled || run.draft.wish.hands_an_alarm_on();
+    !run.draft.wish.bounds_name_nodes() && (is_stopped || !done.gone_on.is_empty())
+}
+
 /// No start is made once more nodes were not reached than may be, and there was time to read so: results are read once a location's
 /// command is over. Nodes that were offline when the plan was made do not count.
 fn unreached(run: &Run, allowed: usize) {
@@ -125,7 +131,7 @@ fn unreached(run: &Run, allowed: usize) {
     }
     let nodes = run.nodes();
     let mut ends: Vec<Timestamp> = vec![];
-    for command in run.after["commands"].as_array().unwrap() {
+    for command in run.commands() {
         let all = command["invocations"].as_array().unwrap();
         let over: Option<Vec<Timestamp>> = all
             .iter()
@@ -143,16 +149,15 @@ fn unreached(run: &Run, allowed: usize) {
             .filter(|one| nodes[one["node"].as_str().unwrap()]["reachability"] == "online");
         ends.extend(unreached.map(|_| over));
     }
-    for parent in run.parents() {
-        let began = time(&parent["started"]);
+    for start in run.starts() {
         let known = ends
             .iter()
-            .filter(|end| began.duration_since(**end) > READ_WITHIN);
+            .filter(|end| start.from.duration_since(**end) > READ_WITHIN);
         let known = known.count();
         assert!(
             known <= allowed,
             "{} began, and {known} nodes had not been reached, allowed are {allowed}",
-            parent["execution_id"]
+            start.id()
         );
     }
 }

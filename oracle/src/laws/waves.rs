@@ -3,95 +3,46 @@
 //! Which wave a location is in follows from the request. When its executions and commands ran, and what became of its nodes, is the
 //! simulator's own state.
 
-use super::{place, time};
-use crate::draft::{Deed, Draft, Gate, Has, WAVES, Wave};
+use super::asked::Asked;
+use crate::draft::{Deed, Draft, Gate, WAVES, Wave};
 use crate::run::{Done, Run};
+use crate::starts::{Pair, Span, place, time};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-type Pair = (String, String);
-
-/// The wave of each location of the plan, from 0. A wave that draws its locations has those that the plan says.
-fn waves(draft: &Draft, done: &Done) -> BTreeMap<Pair, usize> {
-    let mut waves = BTreeMap::new();
-    for one in &done.plan.locations {
-        let at = (one.account.to_string(), one.region.to_string());
-        let said = one.wave.checked_sub(1).unwrap() as usize;
-        let mut named = draft.wish.waves.iter();
-        let wave = named
-            .position(|wave| match wave.has {
-                Has::Region(region) => at.1 == Draft::location(region).1,
-                Has::Account(account) => at.0 == Draft::location(account * 2).0,
-                Has::Count(_) => draft
-                    .wish
-                    .waves
-                    .get(said)
-                    .is_some_and(|it| std::ptr::eq(it, wave)),
-            })
-            .unwrap_or(draft.wish.waves.len());
-        assert_eq!(said, wave, "the plan puts {at:?} into another wave");
-        waves.insert(at, wave);
-    }
-    for (number, wave) in draft.wish.waves.iter().enumerate() {
-        if let Has::Count(count) = wave.has {
-            let has = waves.values().filter(|wave| **wave == number).count();
-            assert!(has <= count as usize, "wave {number} has {has} locations");
-        }
-    }
-    waves
-}
-
-/// What runs, from when and until when.
-#[derive(Debug)]
-struct Span<'a> {
-    what: &'a Value,
+/// What runs, and in which wave.
+struct InWave<'a> {
+    what: &'a Span<'a>,
     wave: usize,
-    from: Timestamp,
-    to: Timestamp,
 }
 
-fn spans<'a>(all: impl Iterator<Item = &'a Value>, wave: impl Fn(&Value) -> Option<usize>) -> Vec<Span<'a>> {
-    all.filter_map(|what| {
-        Some(Span {
-            what,
-            wave: wave(what)?,
-            from: time(&what["started"]),
-            to: what["ended"]
-                .as_str()
-                .map_or(Timestamp::MAX, |at| at.parse().unwrap()),
+fn in_waves<'a>(all: &'a [Span<'a>], asked: &Asked) -> Vec<InWave<'a>> {
+    all.iter()
+        .filter_map(|what| {
+            let waves: BTreeSet<usize> = what
+                .at
+                .iter()
+                .filter_map(|at| asked.waves.get(at).copied())
+                .collect();
+            assert!(waves.len() <= 1, "an execution of two waves: {}", what.what);
+            let wave = waves.first().copied()?;
+            Some(InWave { what, wave })
         })
-    })
-    .collect()
+        .collect()
 }
 
-pub(super) fn in_order(run: &Run, done: &Done) {
+pub(super) fn in_order(run: &Run, done: &Done, asked: &Asked) {
     if run.draft.wish.waves.is_empty() {
         return;
     }
-    let waves = waves(&run.draft, done);
-    let of_parent = |parent: &Value| {
-        let targets = parent["target_locations"].as_array().unwrap().iter();
-        let at = targets.map(|target| {
-            let first = |name: &str| target[name][0].as_str().unwrap().to_owned();
-            (first("Accounts"), first("Regions"))
-        });
-        let all: BTreeSet<usize> = at.map(|at| waves[&at]).collect();
-        assert_eq!(all.len(), 1, "an execution of two waves: {parent}");
-        all.first().copied()
-    };
-    let parents = spans(run.parents(), of_parent);
-    let children = run.after["executions"].as_array().unwrap().iter();
-    let children = children.filter(|one| !one["parent"].is_null());
-    let children = spans(children, |child| waves.get(&place(child)).copied());
+    let (starts, below) = (run.starts(), run.below());
+    let (parents, children) = (in_waves(&starts, asked), in_waves(&below, asked));
     for later in &parents {
         // Whoever says that a campaign goes on accepts what runs by then.
+        let (wave, later) = (later.wave, later.what);
         let accepted = done.gone_on.iter().any(|said| *said <= later.from);
-        for earlier in parents
-            .iter()
-            .chain(&children)
-            .filter(|one| one.wave < later.wave)
-        {
+        for earlier in parents.iter().chain(&children).filter(|one| one.wave < wave) {
+            let earlier = earlier.what;
             let is_over = earlier.to <= later.from;
             let is_added = earlier.from > later.from && done.gone_on.iter().any(|said| *said <= earlier.from);
             assert!(
@@ -101,28 +52,22 @@ pub(super) fn in_order(run: &Run, done: &Done) {
                 earlier.what
             );
         }
-        for wave in 0..later.wave {
+        for wave in 0..wave {
             let ends = parents
                 .iter()
-                .filter(|one| one.wave == wave && one.from < later.from);
-            let Some(end) = ends.map(|one| one.to).max() else {
+                .filter(|one| one.wave == wave && one.what.from < later.from);
+            let Some(end) = ends.map(|one| one.what.to).max() else {
                 continue;
             };
             if !accepted {
-                between(run, done, wave, &waves, (end, later));
+                between(run, done, wave, asked, (end, later));
             }
         }
     }
 }
 
 /// Between a wave, which was over at `end`, and an execution of a later one.
-fn between(
-    run: &Run,
-    done: &Done,
-    number: usize,
-    waves: &BTreeMap<Pair, usize>,
-    (end, later): (Timestamp, &Span<'_>),
-) {
+fn between(run: &Run, done: &Done, number: usize, asked: &Asked, (end, later): (Timestamp, &Span<'_>)) {
     let wave: &Wave = &run.draft.wish.waves[number];
     let name = WAVES[number];
     if let Some(minutes) = wave.soak_minutes {
@@ -142,7 +87,13 @@ fn between(
         later.what
     );
     if let Some(gate) = wave.gate {
-        gated(run, gate, is_approved, |at| waves.get(at) == Some(&number), later);
+        gated(
+            run,
+            gate,
+            is_approved,
+            |at| asked.waves.get(at) == Some(&number),
+            later,
+        );
     }
 }
 
@@ -151,8 +102,7 @@ fn between(
 fn gated(run: &Run, gate: Gate, is_approved: bool, is_of: impl Fn(&Pair) -> bool, later: &Span<'_>) {
     let nodes = run.nodes();
     let (mut begun, mut failed, mut not_begun) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let commands = run.after["commands"].as_array().unwrap().iter();
-    for command in commands.filter(|command| is_of(&place(command))) {
+    for command in run.commands().filter(|command| is_of(&place(command))) {
         for one in command["invocations"].as_array().unwrap() {
             let node = one["node"].as_str().unwrap();
             if one["started"].is_null() || time(&one["started"]) > later.from {

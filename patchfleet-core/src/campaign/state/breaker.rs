@@ -209,25 +209,25 @@ fn tripped(limits: &Breaker, results: &Results) -> Option<BreakerStop> {
     })
 }
 
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "internals")))]
 fn is_left_out() -> bool {
     false
 }
 
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "internals")))]
 pub(in crate::campaign) fn is_alarm_left_out() -> bool {
     false
 }
 
 /// Whether a test plants the bug that the breakers are not asked.
-#[cfg(test)]
+#[cfg(any(test, feature = "internals"))]
 fn is_left_out() -> bool {
     use crate::campaign::admission::{Rule, planted};
     planted::is_left_out(Rule::Breaker)
 }
 
 /// Whether a test plants the bug that the alarm is not asked.
-#[cfg(test)]
+#[cfg(any(test, feature = "internals"))]
 pub(in crate::campaign) fn is_alarm_left_out() -> bool {
     use crate::campaign::admission::{Rule, planted};
     planted::is_left_out(Rule::Alarm)

@@ -1,0 +1,104 @@
+//! What holds the laws notices bugs: a rule of admission that is not asked, and a part of the request that the campaign is not
+//! told. Of the campaigns in which one may show, it shows in one of the first, and the law says so in its own words.
+//!
+//! The rules of stopping, of freezes and of calendars are asked once more right before a start is sent, and that of the order
+//! shows only where a start has no answer. So nothing is begun without these, as tests of the engine show.
+
+use patchfleet_core::campaign::Rule;
+use patchfleet_oracle::{Bug, Part, Trials};
+
+/// In how many campaigns at most.
+const CAMPAIGNS: usize = 100;
+
+/// What is said where a bug is not noticed.
+const NOT_NOTICED: &str = "is not noticed";
+
+/// Panics if the laws do not notice these, each in these words.
+fn assert_noticed(bugs: &[(Bug, &str)]) {
+    // Each bug that is noticed is a panic, of which nobody needs to hear.
+    std::panic::set_hook(Box::new(|panic| {
+        let text = panic.to_string();
+        if text.contains(NOT_NOTICED) {
+            eprintln!("{text}");
+        }
+    }));
+    let trials = Trials::new(7);
+    for (bug, words) in bugs {
+        let noticed = trials.notice(*bug, words, CAMPAIGNS);
+        assert!(noticed.is_some(), "{bug:?} {NOT_NOTICED}");
+        println!("{bug:?} is noticed in campaign {}", noticed.unwrap_or_default());
+    }
+}
+
+#[test]
+fn a_rule_of_waves_that_is_not_asked_is_noticed() {
+    assert_noticed(&[
+        (Bug::NotAsked(Rule::Wave), "was over"),
+        (Bug::NotAsked(Rule::Gate), "with Gate"),
+        (Bug::NotAsked(Rule::Approval), "nobody had approved"),
+        (Bug::NotAsked(Rule::Soak), "after wave"),
+    ]);
+}
+
+#[test]
+fn a_rule_of_budgets_that_is_not_asked_is_noticed() {
+    assert_noticed(&[
+        (Bug::NotAsked(Rule::Budget), "are at work at once, allowed are"),
+        (Bug::NotAsked(Rule::Fleet), "are damaged, allowed are"),
+        (Bug::NotAsked(Rule::Labels), "at work at once, allowed are"),
+    ]);
+}
+
+#[test]
+fn a_breaker_or_an_alarm_that_is_not_heeded_is_noticed() {
+    assert_noticed(&[
+        (Bug::NotAsked(Rule::Breaker), "had failed"),
+        (Bug::NotTold(Part::FailuresInARow), "had failed in a row"),
+        (Bug::NotTold(Part::FailureShare), "of the last"),
+        (Bug::NotAsked(Rule::Alarm), "the alarm had gone off"),
+        (Bug::NotTold(Part::Alarm), "the alarm had gone off"),
+    ]);
+}
+
+#[test]
+fn times_that_a_campaign_does_not_know_are_noticed() {
+    assert_noticed(&[
+        (Bug::NotTold(Part::Freezes), "began in Freeze"),
+        (Bug::NotTold(Part::Freezes), "was alive in Freeze"),
+        (Bug::NotTold(Part::Calendars), "the calendars had not been open"),
+        (Bug::NotTold(Part::Cutoff), "was alive after"),
+    ]);
+}
+
+#[test]
+fn budgets_that_a_campaign_does_not_know_are_noticed() {
+    assert_noticed(&[
+        (
+            Bug::NotTold(Part::LocationErrors),
+            "locations had failed, allowed are",
+        ),
+        (
+            Bug::NotTold(Part::LocationsAtOnce),
+            "are at work at once, allowed are",
+        ),
+        (Bug::NotTold(Part::NodesAtOnce), "nodes at once, allowed are"),
+    ]);
+}
+
+#[test]
+fn what_a_wave_has_of_its_own_and_a_campaign_does_not_know_is_noticed() {
+    assert_noticed(&[
+        (Bug::NotTold(Part::WavePatch), "left == right"),
+        (Bug::NotTold(Part::WaveNodes), "nodes at once, allowed are"),
+        (
+            Bug::NotTold(Part::WaveLocations),
+            "are at work at once, allowed are",
+        ),
+        (
+            Bug::NotTold(Part::WaveErrors),
+            "locations had failed, allowed are",
+        ),
+        (Bug::NotTold(Part::WaveFleet), "of wave"),
+        (Bug::NotTold(Part::WaveSize), "and may have"),
+    ]);
+}
