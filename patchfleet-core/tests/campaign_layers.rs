@@ -69,6 +69,13 @@ fn every_module_of_the_campaign_has_its_layer() {
 }
 
 #[test]
+fn what_only_plants_a_bug_for_a_test_is_in_no_layer_and_what_follows_it_is() {
+    let exports = exports("pub use state::State;\n");
+    let text = "#[cfg(any(test, feature = \"internals\"))]\nfn f() {\n    crate::campaign::driver::f();\n}\nuse crate::campaign::State;\n";
+    assert_eq!(used_by(text, false, &exports), ["state".to_owned()].into());
+}
+
+#[test]
 fn an_import_is_found_in_a_list_by_the_name_of_a_type_and_beside_comments() {
     let exports = exports("mod state;\npub use state::{State,\n    UnitState};\npub use event::Event;\n");
     let text = "use super::{\n    Event, // State\n    driver::Driver,\n};\nfn f(_: &crate::campaign::UnitState) {}\n";
@@ -122,9 +129,25 @@ fn exports(text: &str) -> BTreeMap<String, String> {
     exports
 }
 
+/// A text without the functions that plant bugs for tests.
+fn without_planted(text: &str) -> String {
+    let mut parts = text.split("#[cfg(any(test, feature = \"internals\"))]\n");
+    let before = parts.next().unwrap().to_owned();
+    parts.fold(before, |before, part| {
+        let is_function = part.lines().next().unwrap().contains("fn ");
+        before
+            + if is_function {
+                part.split_once("\n}\n").unwrap().1
+            } else {
+                part
+            }
+    })
+}
+
 /// The modules of the campaign that a text uses, by their own names or by the names of what they export.
 fn used_by(text: &str, is_top: bool, exports: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let text = without_comments(text.split("#[cfg(test)]").next().unwrap());
+    let text = without_planted(text.split("#[cfg(test)]").next().unwrap());
+    let text = without_comments(&text);
     let prefixes: &[&str] = if is_top {
         &["crate::campaign::", "super::"]
     } else {
