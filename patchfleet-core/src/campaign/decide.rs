@@ -116,6 +116,7 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         memory,
         now,
         decision: Decision::default(),
+        asks_alarm_meanwhile: false,
     };
     for unit in state.intended() {
         agenda.intended(unit, state.keeps_from_sending(unit, now));
@@ -154,6 +155,10 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
         // The next wave waits for a person. Otherwise a unit that is not over always has something due.
         agenda.wake(later(now, POLL_LONGEST));
     }
+    // Only now: a driver that waits for a person's word alone gives up, and does not stay for the alarm.
+    if agenda.asks_alarm_meanwhile {
+        agenda.ask_alarm_meanwhile();
+    }
     if let Some(at) = look_again {
         agenda.wake(at);
     }
@@ -175,6 +180,8 @@ struct Agenda<'a> {
     memory: &'a Memory,
     now: Timestamp,
     decision: Decision,
+    /// Whether the alarm matters, and nobody has asked it because of a start.
+    asks_alarm_meanwhile: bool,
 }
 
 impl Agenda<'_> {
@@ -223,10 +230,7 @@ impl Agenda<'_> {
         if self.asks(calendars, alarm) {
             return;
         }
-        // It may go off and be quiet again while something else holds what is to be begun, as in a soak.
-        if !alarm && self.state.may_begin_more() && self.asks(false, true) {
-            self.wake(later(self.now, SignedDuration::from_mins(1)));
-        }
+        self.asks_alarm_meanwhile = !alarm;
         if (admitted.divide.is_some() || admitted.begin.is_some()) && self.looks_for_lost_starts() {
             return;
         }
@@ -238,6 +242,14 @@ impl Agenda<'_> {
         }
         if let Some(first) = admitted.begin {
             self.begin_one_from(first);
+        }
+    }
+
+    /// Asks the alarm where nothing asks it right before a start: it may go off and be quiet again while something else holds what is to
+    /// be begun, as in a soak.
+    fn ask_alarm_meanwhile(&mut self) {
+        if self.state.may_begin_more() && self.asks(false, true) {
+            self.wake(later(self.now, SignedDuration::from_mins(1)));
         }
     }
 

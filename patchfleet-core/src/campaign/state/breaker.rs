@@ -105,12 +105,13 @@ impl State {
         (row > 0).then_some(BreakerStanding { row, trips_at })
     }
 
-    /// The breaker that has tripped.
+    /// The breaker that has tripped. The alarm comes before failures, as what is stopped for it may count as failed.
     pub(in crate::campaign) fn breaker_stop(&self) -> Option<BreakerStop> {
-        (!is_left_out())
-            .then(|| tripped(&self.plan.request.breaker, &self.ledger.settlings))
-            .flatten()
-            .or_else(|| self.alarm_stop())
+        self.alarm_stop().or_else(|| {
+            (!is_left_out())
+                .then(|| tripped(&self.plan.request.breaker, &self.ledger.settlings))
+                .flatten()
+        })
     }
 
     /// That the alarm of the request was in the state ALARM when it was asked, or had AWS stop an execution.
@@ -139,7 +140,7 @@ impl State {
             let failed = self.has_failed(at) && !self.is_harmless(unit, location, at, |_| true);
             self.settling_of(unit, at, failed)
         });
-        tripped(limits, &Results::of(limits, settlings)).or_else(|| self.alarm_stop())
+        tripped(limits, &Results::of(limits, settlings))
     }
 
     /// How many locations have ended whose results have to be read before anything more is begun, because they may trip a

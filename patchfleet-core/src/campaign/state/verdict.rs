@@ -174,7 +174,7 @@ impl State {
     /// Why no further unit is begun, other than a cancel or a changed runbook, when so many locations failed and this breaker
     /// has tripped.
     fn other_reason(&self, now: Timestamp, failed: u32, breaker: Option<BreakerStop>) -> Option<StopReason> {
-        // What is stopped for the alarm may count as failed. Nobody asks the alarm once a budget is used up, so the alarm was first.
+        // Where both hold, the alarm is named: what is stopped for it may count as failed.
         if let Some(stop) = breaker.clone().filter(BreakerStop::is_for_alarm) {
             return Some(StopReason::Breaker(stop));
         }

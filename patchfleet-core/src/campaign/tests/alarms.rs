@@ -106,22 +106,23 @@ fn what_fails_after_the_alarm_went_off_does_not_hide_that_the_alarm_is_why() {
         patches: Some([1, 0, 0]),
         ..Node::well(1)
     };
-    let mut world = World::new(&[&place(failing), &place(Node::well(2))], 1, 0);
-    world.plan.request.breaker.alarm = Some(name());
-    goes_off(
-        &world,
-        world.clock.now() + SignedDuration::from_secs(30),
-        Timestamp::MAX,
-    );
-    let state = world.run();
-    assert_eq!(
-        outcomes(&state),
-        [LocationOutcome::NodesFailed, LocationOutcome::NotStarted]
-    );
-    assert!(matches!(
-        state.stop_reason(),
-        Some(StopReason::Breaker(BreakerStop::Alarm { .. }))
-    ));
+    // The budget allows no failure, and neither does the breaker.
+    for in_a_row in [None, Some(1)] {
+        let mut world = World::new(&[&place(failing.clone()), &place(Node::well(2))], 1, 0);
+        world.plan.request.breaker.alarm = Some(name());
+        world.plan.request.breaker.consecutive_failures = in_a_row;
+        let soon = world.clock.now() + SignedDuration::from_secs(30);
+        goes_off(&world, soon, Timestamp::MAX);
+        let state = world.run();
+        assert_eq!(
+            outcomes(&state),
+            [LocationOutcome::NodesFailed, LocationOutcome::NotStarted]
+        );
+        assert!(matches!(
+            state.stop_reason(),
+            Some(StopReason::Breaker(BreakerStop::Alarm { .. }))
+        ));
+    }
 }
 
 #[test]
@@ -323,4 +324,15 @@ fn who_is_not_told_for_a_weekend_what_state_the_alarm_is_in_begins_nothing_on_mo
         "{:?}",
         state.left_out_because()
     );
+}
+
+#[test]
+fn a_driver_that_waits_for_nothing_but_a_persons_word_on_a_start_gives_up_under_an_alarm_too() {
+    let world = world(2);
+    killed_once(&world, is_intended);
+    world.clock.advance(SignedDuration::from_hours(1));
+    let driver = world.driver(2);
+    let tomorrow = world.clock.now() + SignedDuration::from_hours(24);
+    let left = finish(driver.run_until(world.campaign(), tomorrow));
+    assert!(matches!(left, Err(DriveError::Unresolved { .. })), "{left:?}");
 }
