@@ -39,6 +39,7 @@ mod snapshot;
 pub(crate) mod tests;
 mod unit;
 mod units;
+mod wave_tags;
 mod waves;
 mod written;
 

@@ -32,8 +32,8 @@ impl AccountTags {
                  administrator's"
             }
             PortErrorKind::NotInOrganization | PortErrorKind::NotFound => {
-                "Only accounts of the caller's organization have such tags: have the wave name this one in accounts, or \
-                 take it away from the targets"
+                "Only accounts of the caller's organization have such tags: name this one in `accounts` of an earlier wave that has no \
+                 account_tags, or take it away from the targets"
             }
             _ => "Plan again once organizations:ListTagsForResource answers",
         };

@@ -11,7 +11,7 @@ use crate::outcome::{Goal, NodeOutcome};
 use crate::plan::{Followed, Plan, Planning, Retried, require_central};
 use crate::port::PortErrorKind;
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
-use crate::request::{EmptyWave, PatchRequest, Selector};
+use crate::request::{EmptyWave, PatchRequest, Selector, Wave};
 use crate::runbook;
 use crate::text::{by_number, counted};
 use futures_util::{StreamExt as _, stream};
@@ -339,10 +339,9 @@ impl Campaigns {
 }
 
 /// A retry deals the waves out among the locations that are left. Where waves do different things, each of these has to stay in its own.
+/// And none may come later than before because its account stands in another unit, or has other tags: the wave that it was in is not over,
+/// and what it guards would be begun beside it.
 fn require_same_waves(before: &Plan, plan: &Plan) -> Result<(), CampaignError> {
-    if !before.request.differs_in_waves() {
-        return Ok(());
-    }
     let waves: BTreeMap<Location, u32> = before
         .locations
         .iter()
@@ -353,12 +352,19 @@ fn require_same_waves(before: &Plan, plan: &Plan) -> Result<(), CampaignError> {
         .iter()
         .filter_map(|planned| {
             let was = waves.get(&planned.location()).copied()?;
-            (was != planned.wave).then(|| RefusalReason {
+            let why = if was != planned.wave && before.request.differs_in_waves() {
+                "where something else is done: run the request, or have its waves name accounts or Regions"
+            } else if was < planned.wave && before.request.wave(was).is_some_and(Wave::names_places) {
+                "which begins once the other one is over: by its account's unit and tags of today it is not in its wave. Undo that, or run \
+                 the request"
+            } else {
+                return None;
+            };
+            Some(RefusalReason {
                 code: RefusalCode::NotRetried,
                 subject: planned.location().to_string(),
                 detail: format!(
-                    "it was in the wave {}, and in a retry it would be in the wave {}, where something else is done: run the request, \
-                     or have its waves name accounts or Regions",
+                    "it was in the wave {}, and in a retry it would be in the wave {}, {why}",
                     before.request.wave_name(was),
                     plan.request.wave_name(planned.wave)
                 ),
@@ -422,7 +428,7 @@ fn skipped_by(of: &State) -> Vec<RefusalReason> {
 }
 
 /// The same request for these nodes alone. A wave that has none of them is passed over: that they are all well is what its
-/// being empty means here. Not so a wave that has not passed its gate: what failed in it may be gone for that very reason.
+/// being empty means here, as none of its locations may come later ([`require_same_waves`]). Not so a wave that has not passed its gate: what failed in it may be gone for that very reason.
 fn naming(request: &PatchRequest, nodes: BTreeSet<NodeId>, of: &State) -> PatchRequest {
     let mut named = request.clone();
     named.targets.selector = Selector::NodeIds(nodes.into_iter().collect());

@@ -117,7 +117,7 @@ pub fn build(
     sorted.reasons.extend(against);
     sorted.warnings.extend(of_waves);
     if sorted.reasons.is_empty() {
-        let (reasons, warnings) = waves::empty(request, &sorted.locations);
+        let (reasons, warnings) = waves::empty(request, candidates, &sorted.locations);
         sorted.reasons.extend(reasons);
         sorted.warnings.extend(warnings);
     }

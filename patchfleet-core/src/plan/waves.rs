@@ -2,6 +2,7 @@
 
 use super::in_wave::InWaves;
 use super::units::{self, Bounds, Draft};
+use super::wave_tags;
 use super::{Plan, PlannedLocation};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::expand::{AccountTags, Candidates};
@@ -133,25 +134,8 @@ pub(super) fn assign(
     }
     let reasons = untold
         .iter()
-        .map(|(account, wave)| unknown_tags(account, wave, candidates));
+        .map(|(account, wave)| wave_tags::unknown(account, wave, candidates));
     (reasons.collect(), warnings)
-}
-
-/// The reason against a plan with an account of which nobody knows whether the wave has it. As part of a later wave it might be
-/// patched after what it guards, and as part of an earlier one before.
-fn unknown_tags(account: &AccountId, wave: &Wave, candidates: &Candidates) -> RefusalReason {
-    let why = match candidates.tags.get(account) {
-        Some(AccountTags::Unknown(why)) => why,
-        _ => "they were not read",
-    };
-    RefusalReason {
-        code: RefusalCode::AccountTags,
-        subject: account.to_string(),
-        detail: format!(
-            "nobody knows whether wave {} has it, as its tags could not be read (organizations:ListTagsForResource): {why}",
-            wave.name
-        ),
-    }
 }
 
 /// Parts the locations that a wave could have into those that it has and the others.
@@ -284,6 +268,7 @@ fn is_hollow(at: &PlannedLocation) -> bool {
 /// What is against the plan, or should be known, because nothing can be patched in a wave that comes before others.
 pub(super) fn empty(
     request: &PatchRequest,
+    candidates: &Candidates,
     locations: &[PlannedLocation],
 ) -> (Vec<RefusalReason>, Vec<String>) {
     let full: BTreeSet<u32> = locations
@@ -297,11 +282,18 @@ pub(super) fn empty(
         if full.range(number.saturating_add(1)..).next().is_some() {
             warnings.extend(never_conclusive(request, index, number, locations));
         }
+        warnings.extend(wave_tags::alike(wave, candidates));
+        let nobody_has = wave_tags::nobody_has(wave, candidates);
         if full.contains(&number) || full.range(number..).next().is_none() {
+            let told = nobody_has.iter();
+            warnings.extend(told.map(|what| format!("wave {}: {what}", wave.name)));
             continue;
         }
         let there = locations.iter().filter(|at| at.wave == number).count();
         let why = match there {
+            0 if !nobody_has.is_empty() => {
+                format!("no location with a node is in it ({})", nobody_has.join("; "))
+            }
             0 => "no location with a node is in it".to_owned(),
             n => format!(
                 "no node answers Systems Manager in {} {}",

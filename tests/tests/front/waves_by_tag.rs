@@ -81,6 +81,19 @@ async fn a_retry_keeps_the_waves_and_reads_the_tags_anew() {
     let change = serde_json::from_value(change).unwrap();
     clock.with_world(|world| world.change(&change)).unwrap();
     assert_eq!(retried().await.unwrap(), both(1, 1));
+    clock.with_world(|world| {
+        let change = json!({"tag_account": {"id": "333333333333", "set": {"Stage": "Canary"}}});
+        world.change(&serde_json::from_value(change).unwrap()).unwrap();
+    });
+    // The canary would be patched beside what it guards, or after it.
+    let moved = retried().await.unwrap_err();
+    assert_eq!(refused(&moved), RefusalCode::NotRetried);
+    let told = moved.to_string();
+    let words = "it was in the wave canary, and in a retry it would be in the wave rest";
+    assert!(
+        told.contains("333333333333/us-east-1") && told.contains(words),
+        "{told}"
+    );
     let fault = json!({"effect": "deny", "operations": ["organizations:ListTagsForResource"]});
     let fault = serde_json::from_value(fault).unwrap();
     clock.with_world(|world| world.add_fault(fault)).unwrap();

@@ -101,11 +101,8 @@ fn an_account_whose_tags_cannot_be_read_is_not_one_without_tags() {
     };
     for (kind, what_to_do) in [
         (PortErrorKind::Denied, "needs organizations:ListTagsForResource"),
-        (PortErrorKind::NotFound, "have the wave name this one in accounts"),
-        (
-            PortErrorKind::NotInOrganization,
-            "have the wave name this one in accounts",
-        ),
+        (PortErrorKind::NotFound, "name this one in `accounts`"),
+        (PortErrorKind::NotInOrganization, "name this one in `accounts`"),
         (PortErrorKind::Throttled, "Plan again"),
         (PortErrorKind::Unavailable, "Plan again"),
     ] {

@@ -125,8 +125,8 @@ fn a_plan_is_refused_if_nobody_knows_in_which_wave_an_account_is() {
         expected.each_ref().map(|(code, id)| (*code, id.as_str()))
     );
     insta::assert_snapshot!(refusal, @"
-    refused: [account_tags] 111111111112, 111111111113: nobody knows whether wave canary has it, as its tags could not be read (organizations:ListTagsForResource): ListTagsForResource: because of denied. The caller needs organizations:ListTagsForResource, and has to be in the management account or in a delegated administrator's
-      [account_tags] 111111111114: nobody knows whether wave canary has it, as its tags could not be read (organizations:ListTagsForResource): ListTagsForResource: because of throttled. Plan again once organizations:ListTagsForResource answers
+    refused: [account_tags] 111111111112, 111111111113: the tags of this account could not be read, so its wave is not known (canary, or a later one): ListTagsForResource: because of denied. The caller needs organizations:ListTagsForResource, and has to be in the management account or in a delegated administrator's
+      [account_tags] 111111111114: the tags of this account could not be read, so its wave is not known (canary, or a later one): ListTagsForResource: because of throttled. Plan again once organizations:ListTagsForResource answers
     ");
 }
 
@@ -262,4 +262,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_no_account_has_of_a_waves_tags_is_said_beside_what_there_is() {
+    let mut world = fleet(4);
+    world.tag(&id(0), "Stage", "canary");
+    world.tag(&id(1), "Stage", "Pilot");
+    world.tag(&id(2), "stage ", "canary");
+    let of = |tags: Value| {
+        planned(
+            &world,
+            &all_of(4, json!([{"name": "canary", "account_tags": tags}])),
+        )
+    };
+    let refused = |tags: Value| of(tags).unwrap_err().reasons[0].detail.clone();
+    insta::assert_snapshot!(refused(json!({"Stgae": "canary"})), @r#"no location with a node is in it (no account has the tag "Stgae", but there are "Stage", "stage "), so it would show nothing before the waves after it begin. Have it name other locations, or set waves[0].if_empty to "skip" to begin the others without it"#);
+    insta::assert_snapshot!(refused(json!({"Stage": ["canery", "pilot"]})), @r#"no location with a node is in it (no account has the tag "Stage" with "canery", "pilot", but there are "Pilot", "canary"), so it would show nothing before the waves after it begin. Have it name other locations, or set waves[0].if_empty to "skip" to begin the others without it"#);
+    let told = |tags: Value| {
+        let plan = of(tags).unwrap();
+        let of_tags = plan
+            .warnings
+            .into_iter()
+            .filter(|one| one.starts_with("wave canary"));
+        of_tags.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(told(json!({"Stage": ["canary", "pilot"]})), @r#"
+    wave canary: account 111111111112 has the tag "Stage" = "Pilot" and is not in it, as upper and lower case differ and spaces count
+    wave canary: account 111111111113 has the tag "stage " = "canary" and is not in it, as upper and lower case differ and spaces count
+    wave canary: no account has the tag "Stage" with "pilot", but there are "Pilot", "canary"
+    "#);
+    assert_eq!(
+        told(json!({"Stage": ["canary", "Pilot"]})).lines().count(),
+        1,
+        "of the account with a space"
+    );
 }
