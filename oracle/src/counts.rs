@@ -1,9 +1,10 @@
 //! What happened in campaigns, counted.
 
-use crate::draft::{Has, Wave};
+use crate::draft::{Has, How, Wave};
 use crate::laws::stops;
-use crate::run::{Ending, Run};
-use patchfleet_core::campaign::{BreakerStop, Record, StopReason};
+use crate::run::{Done, Ending, Run, Tried};
+use patchfleet_core::CampaignError;
+use patchfleet_core::campaign::{BreakerStop, DriveError, Record, StopReason};
 use patchfleet_core::internals::fold;
 use patchfleet_core::report::ReportOutcome;
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ impl Counts {
                 return counts;
             }
         };
-        counts.add("drivers killed", done.killed);
+        counts.add("drivers killed", done.befell.killed);
         counts.add_begun(run);
         let some = [
             ("campaigns with something to do", !done.plan.locations.is_empty()),
@@ -55,6 +56,7 @@ impl Counts {
         for (what, is_so) in some {
             counts.add(what, usize::from(is_so));
         }
+        counts.befell(run, done);
         counts.add(&format!("outcome: {}", done.ended.report.outcome.as_str()), 1);
         if done.ended.report.outcome == ReportOutcome::Halted {
             counts.add(&format!("halted: {}", why(&done.ended.records)), 1);
@@ -121,6 +123,66 @@ impl Counts {
         for (what, _) in drawn.into_iter().filter(|(_, is_so)| *is_so) {
             self.add(&format!("with {what}: campaigns"), 1);
             self.add(&format!("with {what}: nodes begun"), begun);
+        }
+    }
+
+    /// What befell the drivers, and what was done once the campaign was over.
+    fn befell(&mut self, run: &Run, done: &Done) {
+        let befell = &done.befell;
+        let course = &run.draft.course;
+        let some = [
+            ("campaigns with calls that failed", !done.struck.is_empty()),
+            ("campaigns of two drivers at once", befell.second_turns > 0),
+            ("campaigns whose log lost its end", befell.lost_records > 0),
+            (
+                "campaigns taken up after a pause",
+                course.gap > 0 && befell.killed > 0,
+            ),
+            (
+                "campaigns that nobody could resolve",
+                matches!(done.ending, Ending::Open(DriveError::Unresolved { .. })),
+            ),
+        ];
+        for (what, is_so) in some {
+            self.add(what, usize::from(is_so));
+        }
+        self.add("turns of a second driver", befell.second_turns);
+        self.add("times that the machine slept", befell.slept);
+        self.add("times that a driver stood still", befell.stood_still);
+        self.add("records that a log lost", befell.lost_records);
+        self.add("times that a driver gave up", befell.left_open.len());
+        self.add("starts that a person had sent again", befell.sent_again);
+        for ((of, how), count) in &done.struck {
+            let how = match how {
+                How::Lost(_) => "Lost".to_owned(),
+                How::Late(_) => "Late".to_owned(),
+                How::Delayed(_) => "Delayed".to_owned(),
+                other => format!("{other:?}"),
+            };
+            self.add(&format!("calls: {of:?} {how}"), *count);
+        }
+        if let Some(collected) = &done.collected {
+            self.add("campaigns whose results were read again", 1);
+            self.add("locations whose results were read again", collected.read as usize);
+        }
+        for (which, tried) in &done.retries {
+            let what = match tried {
+                Tried::Refused(CampaignError::Refused(refusal)) => {
+                    let reason = refusal.reasons.first();
+                    format!("refused: {}", reason.map_or("", |reason| reason.code.as_str()))
+                }
+                Tried::Refused(_) => "not planned".to_owned(),
+                Tried::Nothing => "nothing left".to_owned(),
+                Tried::Ran(retry) => match &retry.result {
+                    Ok(done) => done.ended.report.outcome.as_str().to_owned(),
+                    Err(_) => continue,
+                },
+            };
+            self.add(&format!("again: {which:?} {what}"), 1);
+            if let Tried::Ran(retry) = tried {
+                let rows = retry.result.iter().flat_map(|done| done.ended.rows.values());
+                self.add("nodes that were tried again", rows.map(Vec::len).sum());
+            }
         }
     }
 

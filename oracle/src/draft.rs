@@ -2,6 +2,7 @@
 //! truth at the beginning; the simulator's state is the truth at the end.
 
 mod breaker;
+mod course;
 mod hand;
 mod random;
 mod wave;
@@ -9,6 +10,7 @@ mod when;
 mod wish;
 
 pub(crate) use breaker::{Alarm, Breaker};
+pub(crate) use course::{Again, Course, Fault, How, Of, Pause, Who};
 pub(crate) use hand::{Deed, Hand};
 pub(crate) use random::drafts;
 pub(crate) use wave::{Gate, Has, Own, WAVES, Wave};
@@ -45,6 +47,8 @@ pub(crate) struct Draft {
     pub(crate) goes_on: bool,
     /// Whether a cancel of an execution reaches what runs below it.
     pub(crate) cascades: bool,
+    /// What befalls the drivers, their calls and their log, and what is done at the end.
+    pub(crate) course: Course,
 }
 
 /// When a driver dies.

@@ -2,6 +2,9 @@
 //! that are deleted, roles that are taken away, executions and commands that are cancelled, runbooks that are replaced, drivers
 //! that die.
 //!
+//! A campaign may also have two drivers at once, a machine that sleeps, calls that are lost, refused or late, a store whose appends
+//! fail, or a log that loses its end. Once it is over its results may be read again, and further campaigns may try what it left.
+//!
 //! What is right follows from the draft from which the world was written and from the simulator's own state at the end. Neither
 //! shares code with what is checked. Everything runs in memory and on a virtual clock, and nothing here needs the AWS SDK, so the
 //! program `patchfleet-oracle` runs thousands of campaigns in a minute.

@@ -17,6 +17,7 @@ const SHRINKS: u32 = 300;
 /// The campaigns of a seed.
 pub struct Trials {
     seed: u64,
+    is_rough: bool,
     drafts: BoxedStrategy<Draft>,
 }
 
@@ -25,6 +26,8 @@ pub struct Trials {
 pub struct Violation {
     /// The seed of the campaign.
     pub seed: u64,
+    /// Whether it is one of the rough campaigns.
+    pub is_rough: bool,
     /// Its number.
     pub number: u64,
     /// What is wrong with the smallest case.
@@ -34,12 +37,24 @@ pub struct Violation {
 }
 
 impl Trials {
-    /// The campaigns of this seed.
+    /// The campaigns of this seed: of one driver at a time, whose calls all have their answers.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
-            drafts: drafts().boxed(),
+            is_rough: false,
+            drafts: drafts(false),
+        }
+    }
+
+    /// Other campaigns of this seed: drivers beside each other, calls that fail, sleeps, logs that lose their end, and further campaigns
+    /// for what was left.
+    #[must_use]
+    pub fn rough(seed: u64) -> Self {
+        Self {
+            seed,
+            is_rough: true,
+            drafts: drafts(true),
         }
     }
 
@@ -65,7 +80,8 @@ impl Trials {
             let violation = self.run_with(Some(bug), *number).err();
             violation.is_some_and(|violation| violation.reason.contains(words))
         };
-        (0..).filter(may_show).take(campaigns).find(is_told)
+        let most = u64::try_from(campaigns).unwrap_or(u64::MAX).saturating_mul(500);
+        (0..most).filter(may_show).take(campaigns).find(is_told)
     }
 
     fn runner(&self, number: u64, shrinks: u32) -> TestRunner {
@@ -82,6 +98,7 @@ impl Trials {
         let mut runner = self.runner(number, if bug.is_some() { 0 } else { SHRINKS });
         let violation = |reason: String, smallest: String| Violation {
             seed: self.seed,
+            is_rough: self.is_rough,
             number,
             reason,
             smallest,
@@ -106,7 +123,7 @@ impl Trials {
 }
 
 /// A seed for each number, with nothing in common with those beside it (SplitMix64).
-fn mixed(seed: u64, number: u64) -> u64 {
+pub(crate) fn mixed(seed: u64, number: u64) -> u64 {
     let mut mixed = seed
         .wrapping_mul(0xd134_2543_de82_ef95)
         .wrapping_add(number)
@@ -120,15 +137,17 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             seed,
+            is_rough,
             number,
             reason,
             smallest,
         } = self;
+        let rough = if *is_rough { "--rough " } else { "" };
         writeln!(f, "campaign {number} of seed {seed} breaks a law: {reason}")?;
         writeln!(f, "the smallest case found: {smallest}")?;
         write!(
             f,
-            "to run it alone: cargo run --profile oracle -p patchfleet-oracle -- --seed {seed} --only {number}"
+            "to run it alone: cargo run --profile oracle -p patchfleet-oracle -- {rough}--seed {seed} --only {number}"
         )
     }
 }

@@ -5,6 +5,7 @@ mod waves;
 mod when;
 mod wish;
 
+use super::course::{Course, courses};
 use super::{Death, Deed, Draft, Hand, Machine, Place, REGIONS, Selector, Wish};
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
@@ -85,13 +86,19 @@ fn hand(deed: impl Strategy<Value = Deed>, at: impl Strategy<Value = u32>) -> im
     })
 }
 
-/// Worlds of one to three accounts in two Regions, with a request and up to four deeds of others.
-pub(crate) fn drafts() -> impl Strategy<Value = Draft> {
-    prop_oneof![
+/// Worlds of one to three accounts in two Regions, with a request and up to four deeds of others. Rough ones have drivers beside
+/// each other, calls that fail, sleeps, logs that lose their end, and further campaigns for what was left.
+pub(crate) fn drafts(rough: bool) -> BoxedStrategy<Draft> {
+    let drafts = prop_oneof![
         12 => any_drafts(),
         4 => drafts_in_turns(),
         1 => drafts_that_fail(),
-    ]
+    ];
+    if !rough {
+        return drafts.boxed();
+    }
+    let with = |(draft, course): (Draft, Course)| Draft { course, ..draft };
+    (drafts, courses()).prop_map(with).boxed()
 }
 
 /// Campaigns of which much fails, whose budgets stop nothing, and in which nobody meddles, so that a breaker has something to do.
@@ -131,6 +138,7 @@ fn drafts_that_fail() -> BoxedStrategy<Draft> {
                 deaths,
                 goes_on: false,
                 cascades: true,
+                course: Course::default(),
             };
             draft.made_valid()
         })
@@ -153,6 +161,7 @@ fn any_drafts() -> BoxedStrategy<Draft> {
                     deaths,
                     goes_on,
                     cascades,
+                    course: Course::default(),
                 };
                 draft.made_valid()
             },
@@ -204,6 +213,7 @@ fn drafts_in_turns() -> BoxedStrategy<Draft> {
                     deaths,
                     goes_on,
                     cascades,
+                    course: Course::default(),
                 };
                 draft.made_valid()
             },

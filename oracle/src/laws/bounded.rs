@@ -53,8 +53,9 @@ pub(super) fn damaged<'a>(
     ];
     let is_taken_away = run.draft.hands.iter().any(|hand| takes_away.contains(&hand.deed));
     let nodes: BTreeMap<&str, &Value> = run.nodes();
-    at_work
-        .iter()
+    // A node that was tried again is what its last command left.
+    let last: BTreeMap<&str, _> = at_work.iter().map(|one| (one.0, one)).collect();
+    last.into_values()
         .filter(|(node, _, _, invocation)| {
             let node = nodes[node];
             let failed =
@@ -110,7 +111,10 @@ pub(super) fn bounded(run: &Run, done: &Done) {
             "{damaged:?} are damaged, allowed are {allowed} of {all}"
         );
     }
-    if let Some(bound) = fleet.unreached {
+    // A further campaign tries nodes again that were not reached, and what nobody could read in time stopped nothing.
+    let is_first = std::ptr::eq(done, run.result.as_ref().unwrap());
+    let is_seen = is_first && !run.draft.course.is_rough();
+    if let Some(bound) = fleet.unreached.filter(|_| is_seen) {
         unreached(run, comes_to(bound, all));
     }
 }

@@ -214,8 +214,8 @@ impl PatchRequest {
         request
     }
 
-    /// Whether the tags of the account decide in which wave it is, as far as the request alone tells. Of an account that
-    /// no wave with `account_tags` could have they need not be read.
+    /// Whether the tags of the account decide in which wave it is, as far as the request alone tells. They need not be
+    /// read if no wave with `account_tags` could have the account.
     pub(crate) fn needs_tags_of(&self, account: &AccountId) -> bool {
         let nowhere = BTreeSet::new();
         for wave in &self.waves {

@@ -1,0 +1,180 @@
+//! What holds over a campaign and those that try again what it left.
+//!
+//! Which nodes they were sent, and what became of these, is the simulator's own state.
+
+use super::asked::Asked;
+use super::bounded::{at_work, bounded};
+use super::{census, labels, pair};
+use crate::draft::{Again, Deed, Selector};
+use crate::run::{Done, Ending, Run, Tried};
+use crate::starts::{Pair, place};
+use patchfleet_core::census::NodeCounts;
+use patchfleet_core::outcome::NodeOutcome;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn again(run: &Run, first: &Done, asked: &Asked) {
+    let mut of = first;
+    for (which, tried) in &first.retries {
+        let Tried::Ran(retry) = tried else {
+            return;
+        };
+        let done = retry.result.as_ref().unwrap();
+        planning_starts_nothing(retry);
+        let sent = sent(retry);
+        takes_what_was_left((run, asked), of, *which, &sent);
+        nothing_is_at_work(retry, of, *which, &sent);
+        is_told(retry, done, asked);
+        // Over all of them together, and by the nodes of the first.
+        bounded(retry, first);
+        labels::bounded(retry, first);
+        of = done;
+    }
+}
+
+fn planning_starts_nothing(retry: &Run) {
+    for what in ["executions", "commands"] {
+        let count = |state: &Value| state[what].as_array().unwrap().len();
+        assert_eq!(
+            count(&retry.before),
+            count(&retry.planned),
+            "planning began {what}"
+        );
+    }
+}
+
+/// The commands of a state, by their ids.
+fn commands(state: &Value) -> BTreeMap<&str, &Value> {
+    let all = state["commands"].as_array().unwrap().iter();
+    all.map(|one| (one["command_id"].as_str().unwrap(), one))
+        .collect()
+}
+
+/// The nodes that a further campaign sent commands to, each with where it is and its invocation.
+fn sent(retry: &Run) -> BTreeMap<&str, (Pair, &Value)> {
+    let before = commands(&retry.planned);
+    let mut sent = BTreeMap::new();
+    for (id, command) in commands(&retry.after) {
+        if before.contains_key(id) {
+            continue;
+        }
+        for one in command["invocations"].as_array().unwrap() {
+            let node = one["node"].as_str().unwrap();
+            let twice = sent.insert(node, (place(command), one));
+            assert!(twice.is_none(), "{node} was sent {twice:?} and {command}");
+        }
+    }
+    sent
+}
+
+/// Each of these nodes was one of the campaign before, which left it.
+fn takes_what_was_left(
+    (run, asked): (&Run, &Asked),
+    of: &Done,
+    which: Again,
+    sent: &BTreeMap<&str, (Pair, &Value)>,
+) {
+    let mut rows = BTreeMap::new();
+    for (location, all) in &of.ended.rows {
+        rows.extend(
+            all.iter()
+                .map(|row| (row.node.as_str(), (pair(location), row.outcome))),
+        );
+    }
+    let planned: BTreeSet<Pair> = of
+        .plan
+        .locations
+        .iter()
+        .map(|one| pair(&one.location()))
+        .collect();
+    let census = census(&run.draft);
+    for (node, (at, _)) in sent {
+        assert!(planned.contains(at), "{node} is in none of its locations");
+        match rows.get(node) {
+            Some((told_at, outcome)) => {
+                let may = match outcome {
+                    NodeOutcome::NotRun => which != Again::Unreached,
+                    NodeOutcome::Unreached => which != Again::NotRun,
+                    NodeOutcome::Failed | NodeOutcome::Lost | NodeOutcome::Unknown => which == Again::Failed,
+                    NodeOutcome::PendingReboot => {
+                        which == Again::Failed && asked.at(at).reboot == "RebootIfNeeded"
+                    }
+                    _ => false,
+                };
+                assert!(
+                    may && told_at == at,
+                    "{node} was {outcome:?}, and is tried again by {which:?}"
+                );
+            }
+            // Nothing was begun in its location, and nobody had read which nodes it has.
+            None => {
+                let known = census.get(at).is_some_and(|ids| ids.contains(*node));
+                assert!(
+                    which != Again::Unreached && (known || joins(run, at)),
+                    "{node} was none of its nodes"
+                );
+            }
+        }
+    }
+}
+
+/// Whether nodes may have joined the selection there since it was counted.
+fn joins(run: &Run, at: &Pair) -> bool {
+    let mut joined = run.draft.hands.iter().filter(|hand| hand.deed == Deed::JoinGroup);
+    run.draft.wish.selector == Selector::Group && joined.any(|hand| hand.location(&run.draft) == *at)
+}
+
+/// No node is sent a command while another one is at work on it, unless nobody could find out what became of it. A second
+/// attempt takes no node on which one began.
+fn nothing_is_at_work(retry: &Run, of: &Done, which: Again, sent: &BTreeMap<&str, (Pair, &Value)>) {
+    let before = commands(&retry.planned);
+    for command in before.values() {
+        for one in command["invocations"].as_array().unwrap() {
+            if !sent.contains_key(one["node"].as_str().unwrap()) {
+                continue;
+            }
+            assert!(
+                which != Again::Unreached || one["started"].is_null(),
+                "{one} began, and was tried again as not reached"
+            );
+        }
+    }
+    let mut open: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    let rows = of.ended.rows.values().flatten();
+    let unknown = rows.filter(|row| row.outcome == NodeOutcome::Unknown);
+    let unknown: BTreeSet<&str> = unknown.map(|row| row.node.as_str()).collect();
+    for (node, from, to, one) in at_work(retry) {
+        if unknown.contains(node) {
+            continue;
+        }
+        let others = open.entry(node).or_default();
+        for (since, until, other) in others.iter() {
+            assert!(
+                to <= *since || *until <= from,
+                "{other} and {one} were at work at once"
+            );
+        }
+        others.push((from, to, one));
+    }
+}
+
+/// Each node of a further campaign is accounted for, and one that is said to be done is.
+fn is_told(retry: &Run, done: &Done, asked: &Asked) {
+    let nodes = retry.nodes();
+    for row in done.ended.rows.values().flatten() {
+        let node = nodes[row.node.as_str()];
+        if row.outcome == NodeOutcome::Done && asked.of(node).installs {
+            let left = |name: &str| node["patches"][name].as_u64().unwrap() > 0;
+            let waits = left("pending_reboot") && asked.of(node).reboot == "RebootIfNeeded";
+            assert!(!left("missing") && !left("failed") && !waits, "{row:?} {node}");
+        }
+    }
+    if !matches!(done.ending, Ending::Finished) {
+        return;
+    }
+    for (planned, told) in done.plan.locations.iter().zip(&done.ended.report.locations) {
+        let expected = planned.nodes.map_or(0, NodeCounts::total);
+        assert_eq!(told.nodes.total() - told.joined, expected, "{told:?}");
+        assert!(told.outcome.is_some(), "{told:?}");
+    }
+}
