@@ -1,4 +1,4 @@
-//! Two hundred of the oracle's campaigns; its program runs as many as one likes.
+//! Some of the oracle's campaigns, of both kinds; its program runs as many as one likes.
 
 #![expect(
     clippy::unwrap_used,
