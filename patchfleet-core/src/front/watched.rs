@@ -185,6 +185,16 @@ impl Inventory for Watched {
         let managed = self.ports.inventory.managed(location, only, page);
         self.call(Tried::Census, location, managed)
     }
+
+    fn tag_values(
+        &self,
+        location: &Location,
+        key: &str,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(NodeId, String)>>> {
+        let values = self.ports.inventory.tag_values(location, key, page);
+        self.call(Tried::Census, location, values)
+    }
 }
 
 impl Automation for Watched {

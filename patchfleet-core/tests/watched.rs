@@ -1,0 +1,79 @@
+//! Ports that are watched pass every call on. A method of a port that has an answer of its own by default is easily forgotten: then
+//! each campaign would have that answer, whatever the port says.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    reason = "clippy lets #[test] functions do so, and these are their helpers; a test may read files"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// It reads the default version of a document, by [`read`], which is passed on.
+const IS_ANOTHER: [&str; 1] = ["document"];
+
+fn src() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// What stands between the brace that opens after `from` and the one that closes it.
+fn block(text: &str, from: usize) -> &str {
+    let opens = from + text[from..].find('{').unwrap();
+    let mut depth = 0;
+    for (at, letter) in text[opens..].char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &text[opens..opens + at];
+        }
+    }
+    panic!("a brace is not closed");
+}
+
+/// The methods that stand in a trait or in what implements it.
+fn methods(block: &str) -> BTreeSet<String> {
+    let lines = block.lines().filter_map(|line| line.strip_prefix("    fn "));
+    lines
+        .map(|line| line.split(['(', '<']).next().unwrap().to_owned())
+        .collect()
+}
+
+/// The methods of each trait, or of what implements it, by the word before its name.
+fn all(text: &str, word: &str, then: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let starts = text.match_indices(word).filter(|&(at, _)| {
+        let line = text[at + 1..].lines().next().unwrap();
+        line.contains(then)
+    });
+    let of = starts.map(|(at, _)| {
+        let name = text[at + word.len()..].split([':', ' ']).next().unwrap();
+        (name.to_owned(), methods(block(text, at)))
+    });
+    of.collect()
+}
+
+#[test]
+fn every_method_of_a_port_is_passed_on_by_watched_ports() {
+    let mut ports = BTreeMap::new();
+    for file in fs::read_dir(src().join("port")).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            ports.extend(all(&fs::read_to_string(path).unwrap(), "\npub trait ", ""));
+        }
+    }
+    let text = fs::read_to_string(src().join("front/watched.rs")).unwrap();
+    let watched = all(&text, "\nimpl ", " for Watched");
+    assert!(watched.len() > 5, "{watched:?}");
+    for (port, passed_on) in watched {
+        let forgotten: Vec<&String> = ports[&port]
+            .difference(&passed_on)
+            .filter(|method| !IS_ANOTHER.contains(&method.as_str()))
+            .collect();
+        assert!(forgotten.is_empty(), "{port}: {forgotten:?} is not passed on");
+    }
+}
