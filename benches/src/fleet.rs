@@ -133,7 +133,8 @@ impl Fleet {
     /// As of [`new`](Self::new).
     pub fn bounded(size: Size) -> Fallible<Self> {
         let bad = format!(
-            "[[nodes]]\naccount = \"{}\"\nregion = \"{}\"\ngroups = [\"Web\"]\npatch = {{ outcome = \"fails\" }}\n",
+            "[[nodes]]\nid = \"i-0bad00000000bad00\"\naccount = \"{}\"\nregion = \"{}\"\n\
+             groups = [\"Web\"]\npatch = {{ outcome = \"fails\" }}\n",
             account(0),
             REGIONS[0]
         );
