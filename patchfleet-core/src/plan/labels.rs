@@ -115,7 +115,8 @@ pub(crate) fn resolve(
             unbounded,
         };
         let used_up = used_up(retries, index, &of_label);
-        let against = against(label, &of_label, &without, used_up);
+        let is_known = is_known(retries, index);
+        let against = against(label, &of_label, is_known, &without, used_up);
         reasons.extend(against.into_iter().map(|detail| RefusalReason {
             code: RefusalCode::LabelBudget,
             subject: format!("budget.labels[{index}]"),
@@ -150,16 +151,24 @@ fn value_of(label: &LabelBudget, location: &Location, node: &NodeId, census: &Ce
     census.tags.get(location)?.get(key)?.get(node).cloned()
 }
 
-/// What is against a plan with this label. `without` says how many nodes of each location do not have the tag.
+/// Whether nodes of the first campaign had the tag, so that it is spelt right although none has it that is tried again.
+fn is_known(retries: Option<&Retried>, label: usize) -> bool {
+    let values = retries.and_then(|retries| retries.bounds.labels.get(label));
+    values.is_some_and(|values| values.iter().any(|left| left.value.is_some()))
+}
+
+/// What is against a plan with this label. `is_known` says whether its tag was there before, and `without` how many nodes of each
+/// location do not have the tag.
 fn against(
     label: &LabelBudget,
     planned: &PlannedLabel,
+    is_known: bool,
     without: &BTreeMap<Location, usize>,
     used_up: Vec<String>,
 ) -> Vec<String> {
     let mut reasons = vec![];
     let missing = without.values().sum::<usize>();
-    let has_any = planned.values.iter().any(|value| value.value.is_some());
+    let has_any = is_known || planned.values.iter().any(|value| value.value.is_some());
     let by = &label.by;
     if missing > 0 && !has_any {
         reasons.push(format!(

@@ -3,11 +3,11 @@
 use super::helpers::{OTHER, attended, planned, planned_with};
 use crate::campaign::require_no_driver;
 use crate::census::Depth;
-use crate::id::NodeId;
-use crate::plan::{Cells, Options, Plan};
+use crate::id::{CampaignId, NodeId};
+use crate::plan::{Cells, LeftBounds, LeftOfValue, Options, Plan, Retried};
 use crate::port::{PingStatus, PortErrorKind};
 use crate::refusal::RefusalCode;
-use crate::request::PatchRequest;
+use crate::request::{PatchRequest, Selector};
 use crate::tests::world::{CENTRAL, Place, World, ec2, hybrid, request_with};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -203,6 +203,29 @@ fn what_cannot_be_kept_refuses_the_plan() {
     refused: [label_budget] budget.labels[0]: 4 nodes do not have tag:Service (in 111111111111/eu-west-1, 111111111111/us-east-1, 222222222222/eu-west-1, 222222222222/us-east-1), and untagged = "refuse": give them the tag, or have them bounded as one value ("together") or not at all ("unbounded")
       [label_budget] budget.labels[0]: max_damaged: 20% is less than one node of 1 value: nodes without tag:Service (4 nodes). Any node that is begun may be damaged, so with none allowed none of these could be begun: give a count, such as 1, or a larger share
     "#);
+}
+
+#[test]
+fn a_retry_of_nodes_without_the_tag_is_planned_as_the_first_campaign_had_nodes_with_it() {
+    let mut request = asked(json!([{"by": "tag:Service", "max_in_flight": 1, "untagged": "together"}]));
+    request.targets.selector = Selector::NodeIds(vec![node(5)]);
+    let alone = planned(&world(), &request).unwrap_err();
+    assert_eq!(alone.reasons[0].code, RefusalCode::LabelBudget, "{alone}");
+    let retried = Retried {
+        campaign: CampaignId::from_uuid(uuid::Uuid::nil()),
+        request: Box::new(request.clone()),
+        bounds: LeftBounds {
+            labels: vec![vec![LeftOfValue::new(Some("db".to_owned()), None, None)]],
+            ..LeftBounds::default()
+        },
+    };
+    let options = Options {
+        retries: Some(&retried),
+        ..attended()
+    };
+    let plan = planned_with(&world(), &request, options).unwrap();
+    assert_eq!(plan.labels[0].values.len(), 1, "{:?}", plan.labels);
+    assert_eq!(plan.labels[0].values[0].value, None);
 }
 
 #[test]
