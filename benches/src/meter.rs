@@ -12,9 +12,9 @@ use patchfleet_core::outcome::NodeRow;
 use patchfleet_core::port::{
     AccountView, AlarmView, Alarms, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock,
     CommandView, Commands, Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory,
-    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates,
-    PlacedAccount, PortResult, Ports, RegionView, Resolution, Selection, SendRequest, StartRequest, StepView,
-    StopType,
+    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchShortfall, PatchStateView,
+    PatchStates, PatchView, PlacedAccount, PortResult, Ports, RegionView, Resolution, Selection, SendRequest,
+    StartRequest, StepView, StopType,
 };
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -215,6 +215,7 @@ impl Commands for Metered {
 impl PatchStates for Metered {
     passed_on! { patch_states:
         patch_states(location: &Location, nodes: &[NodeId]) -> Vec<PatchStateView>;
+        patches(location: &Location, node: &NodeId, shortfall: PatchShortfall, most: usize) -> Vec<PatchView>;
     }
 }
 

@@ -8,6 +8,7 @@ mod bounded;
 mod collected;
 mod failures;
 mod labels;
+mod names;
 mod times;
 mod waves;
 
@@ -437,6 +438,7 @@ pub(crate) fn hold(run: &Run) {
         waves::in_order(run, done, asked);
         asked::sent(run, asked);
         collected::only_read(run, done);
+        names::bounded(done);
         again::again(run, done, asked);
     }
 }

@@ -56,7 +56,7 @@ pub(crate) use organizations::{
     AccountShape, DescribeAccount, ListAccounts, ListAccountsForParent, ListOrganizationalUnitsForParent,
     ListTagsForResource,
 };
-pub(crate) use patches::DescribeInstancePatchStates;
+pub(crate) use patches::{DescribeInstancePatchStates, DescribeInstancePatches, PatchFilter};
 pub(crate) use permissions::{DescribeDocumentPermission, ModifyDocumentPermission};
 pub(crate) use send_command::{CancelCommand, SendCommand};
 pub(crate) use sts::{AssumeRole, GetCallerIdentity};

@@ -52,6 +52,8 @@ def questions(call):
         return [(action, document_arn(partition, region, account, given["Name"]))]
     if action == "ssm:DescribeInstancePatchStates":
         return [(action, node_arn(partition, region, account, node)) for node in given["InstanceIds"]]
+    if action == "ssm:DescribeInstancePatches":
+        return [(action, node_arn(partition, region, account, given["InstanceId"]))]
     if action == "ssm:StartAutomationExecution":
         name = given["DocumentName"]
         started = [(action, document_arn(partition, region, account, name))]

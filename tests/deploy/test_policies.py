@@ -52,6 +52,10 @@ OF_THE_OWN = """[automation.parameters]
         Targets = ['{"Key":"resource-groups:Name","Values":["WebServers"]}']
 """
 
+# A node of which a patch fails, so that its name is asked for.
+FAILS = """    { count = 1, tags = { Env = "prod" }, patch = { outcome = "succeeds_with_failed_patches", failed_patches = 1 } },
+"""
+
 # What `patchfleet stop` calls, and the plan of an Install tries. test_log_and_stop.py stops a campaign.
 STOPS = {"ssm:CancelCommand", "ssm:StopAutomationExecution"}
 
@@ -81,11 +85,15 @@ def campaign(name):
         document = "{document}"
         assume_role = "arn:aws:iam::{CENTRAL}:role/AWS-SystemsManager-AutomationAdministrationRole"
         {OF_THE_OWN if document == OWN else ""}
+        [budget.nodes]
+        max_errors = "100%"
+        [budget.locations]
+        max_errors = 5
     """
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         (folder / "request.toml").write_text(request, encoding="utf-8")
-        world = (HERE / "world.toml").read_text(encoding="utf-8")
+        world = (HERE / "world.toml").read_text(encoding="utf-8").replace("nodes = [\n", f"nodes = [\n{FAILS}", 1)
         own = f"[[documents]]\nname = \"{OWN}\"\ncontent = '''{runbook_of_many_steps()}'''\n"
         (folder / "world.toml").write_text(f"{world}\n{own}", encoding="utf-8")
         sim = os.environ["PATCHFLEET_SIM"]
@@ -99,7 +107,7 @@ def campaign(name):
                 done = subprocess.run(
                     command, env=environment, cwd=folder, capture_output=True, text=True, timeout=300, check=False
                 )
-                # 4: under a baseline's override no patch state proves a node's goal.
+                # 4: a node fails.
                 assert done.returncode in (0, 4), done.stderr
 
             if document == OURS:
@@ -211,8 +219,13 @@ class Printed(unittest.TestCase):
     """`patchfleet iam`."""
 
     # Granted, and used by no call of some of these campaigns: a person's stop, an execution of more steps than AWS shows
-    # at once, and a runbook whose newest version has the right content and is not the default one.
-    SELDOM = STOPS | {"ssm:DescribeAutomationStepExecutions", "ssm:DescribeDocument"}
+    # at once, a runbook whose newest version has the right content and is not the default one, and the names of patches,
+    # which nobody can read under a baseline's override.
+    SELDOM = STOPS | {
+        "ssm:DescribeAutomationStepExecutions",
+        "ssm:DescribeDocument",
+        "ssm:DescribeInstancePatches",
+    }
 
     def asked(self, name):
         """What each role was used for, by whom."""

@@ -49,6 +49,16 @@ impl Account {
         }
     }
 
+    /// The same, without the names of patches. Nothing follows from a name, and one that a fault keeps from being read is
+    /// not read again.
+    #[must_use]
+    pub fn without_patch_names(mut self) -> Self {
+        for row in self.rows.values_mut().flatten() {
+            row.patches = None;
+        }
+        self
+    }
+
     /// The nodes on which an Install began once.
     #[must_use]
     pub fn installed(&self) -> Vec<&NodeId> {

@@ -83,6 +83,7 @@ operations! {
     ListCommandInvocations Chosen 5,
     GetCommandInvocation Chosen 5,
     DescribeInstancePatchStates Chosen 5,
+    DescribeInstancePatches Chosen 5,
     DescribeInstanceInformation Chosen 5,
     GetDocument Chosen 3,
     DescribeDocument Chosen 3,

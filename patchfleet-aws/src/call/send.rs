@@ -179,6 +179,8 @@ impl Call {
         let again = match operation {
             Operation::StartAutomationExecution | Operation::SendCommand => Again::Times(1),
             _ if changes => Again::Times(tries),
+            // Nothing follows from the names of patches, and a location is not told of until they are read.
+            Operation::DescribeInstancePatches => Again::Times(tries),
             _ => Again::WhileAwsAnswers,
         };
         let send = &send;

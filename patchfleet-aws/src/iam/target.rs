@@ -154,7 +154,7 @@ pub(super) fn reading(request: &PatchRequest, scope: &Scope<'_>, account: &str) 
     // Its resources are nodes since 2026, and were none before (service authorization reference).
     statements.push(Statement::everywhere(
         "ThePatchStatesOfItsNodes",
-        &["ssm:DescribeInstancePatchStates"],
+        &["ssm:DescribeInstancePatchStates", "ssm:DescribeInstancePatches"],
     ));
     statements
 }

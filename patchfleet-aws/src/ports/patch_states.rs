@@ -4,13 +4,19 @@ use crate::call::{Operation, Unreadable, all_pages, count, send, timestamp, toke
 use crate::ports::Aws;
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{Location, NodeId};
-use patchfleet_core::port::{BoxFuture, Page, PageToken, PatchStateView, PatchStates, PortResult};
+use patchfleet_core::port::{
+    BoxFuture, Page, PageToken, PatchShortfall, PatchStateView, PatchStates, PatchView, PortResult, Walk,
+};
 
-/// The most that DescribeInstancePatchStates gives on a page.
+/// The most that DescribeInstancePatchStates and DescribeInstancePatches give on a page.
 const PAGE: i32 = 100;
 
 /// The most nodes that DescribeInstancePatchStates takes.
 const MOST_NODES: usize = 50;
+
+/// How many pages of a node's patches are asked for at most. A page may be short, also where more follow, as AWS need not
+/// filter before it makes pages.
+const MOST_PAGES: usize = 10;
 
 impl PatchStates for Aws {
     fn patch_states(
@@ -26,6 +32,31 @@ impl PatchStates for Aws {
                 states.extend(all_pages(Operation::DescribeInstancePatchStates, pages).await?);
             }
             Ok(states)
+        })
+    }
+
+    fn patches(
+        &self,
+        location: &Location,
+        node: &NodeId,
+        shortfall: PatchShortfall,
+        most: usize,
+    ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
+        let (location, node) = (location.clone(), node.clone());
+        Box::pin(async move {
+            let mut walk = Walk::new(Operation::DescribeInstancePatches.as_str());
+            let mut patches = vec![];
+            for _ in 0..MOST_PAGES {
+                let Some(token) = walk.next() else { break };
+                let page = self.describe_patches(&location, &node, shortfall, token).await?;
+                patches.extend(page.items);
+                if patches.len() >= most {
+                    break;
+                }
+                walk.advance(page.next)?;
+            }
+            patches.truncate(most);
+            Ok(patches)
         })
     }
 }
@@ -48,6 +79,48 @@ impl Aws {
         let answer = send!(call, request).await?;
         let states = answer.instance_patch_states().iter();
         call.page(states.map(read_patch_state), answer.next_token())
+    }
+}
+
+impl Aws {
+    /// One page of the patches of a node that fall short so.
+    async fn describe_patches(
+        &self,
+        location: &Location,
+        node: &NodeId,
+        shortfall: PatchShortfall,
+        page: Option<PageToken>,
+    ) -> PortResult<Page<PatchView>> {
+        let operation = Operation::DescribeInstancePatches;
+        let (call, client) = self.clients.ssm(operation, location).await?;
+        let state = ssm::PatchOrchestratorFilter::builder()
+            .key("State")
+            .values(shortfall.as_str());
+        let request = client
+            .describe_instance_patches()
+            .instance_id(node.as_str())
+            .filters(state.build())
+            .max_results(PAGE)
+            .set_next_token(token(page));
+        let answer = send!(call, request).await?;
+        // What is in another state all the same is not told as what was asked for.
+        let patches = answer
+            .patches()
+            .iter()
+            .filter(|patch| patch.state().as_str().eq_ignore_ascii_case(shortfall.as_str()));
+        call.page(
+            patches.map(|patch| Ok::<_, Unreadable>(read_patch(patch))),
+            answer.next_token(),
+        )
+    }
+}
+
+fn read_patch(patch: &ssm::PatchComplianceData) -> PatchView {
+    PatchView {
+        id: patch.kb_id().to_owned(),
+        title: patch.title().to_owned(),
+        classification: patch.classification().to_owned(),
+        severity: patch.severity().to_owned(),
     }
 }
 

@@ -49,10 +49,6 @@ const NOT_READ: &[(&str, &str)] = &[
         "compliance summaries are not asked for: patch states are",
     ),
     (
-        "43-patches-and-group-state.json",
-        "single patches are not asked for: patch states are",
-    ),
-    (
         "44-window-executions.json",
         "maintenance windows are not asked for: they ask patchfleet",
     ),
@@ -102,6 +98,7 @@ async fn read(name: &str, data: &Value) -> bool {
         "34-concurrency-one.json" => commands::a_command_of_two_nodes_in_turn(data).await,
         "35-send-to-a-stopped-node.json" => fleet::a_stopped_node_is_not_listed(data).await,
         "38-document-sharing.json" => fleet::a_document(data).await,
+        "43-patches-and-group-state.json" => fleet::patches_of_a_node(data).await,
         "49-organizations-paths.json" => fleet::an_organization(data).await,
         _ => return false,
     }

@@ -9,21 +9,23 @@ use crate::fleet;
 use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{NodeRow, Tally};
-use crate::port::{CommandCounts, ExecutionStatus, PortErrorKind, PortResult, ResultPorts};
+use crate::port::{CommandCounts, ExecutionStatus, PatchStateView, PortErrorKind, PortResult, ResultPorts};
 use crate::runbook;
 use crate::text::counted;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod course;
 mod nodes;
 mod output;
+mod patch_names;
 mod planned;
 mod results;
 mod without_results;
 
 use course::{Course, failed_early, words};
 pub(super) use nodes::Found;
+pub(super) use patch_names::{Short, read_names, take_names};
 use without_results::row_without_result;
 
 /// What a location came to.
@@ -41,6 +43,8 @@ pub(super) struct Settlement {
     pub(super) cancelled: bool,
     /// The execution there, if its parent did not name it.
     pub(super) unnamed: Option<ExecutionId>,
+    /// The patch states of this run by which nodes are failed or miss patches. These patches are asked for by name.
+    pub(super) short: BTreeMap<NodeId, PatchStateView>,
 }
 
 /// What an attempt to settle a location gave.

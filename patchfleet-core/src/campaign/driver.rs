@@ -35,6 +35,7 @@ mod go_on;
 mod hold;
 mod learn;
 mod merge;
+mod name_again;
 mod require_planned;
 mod send_again;
 mod stop;

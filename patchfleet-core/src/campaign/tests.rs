@@ -45,6 +45,7 @@ mod named;
 mod once;
 mod outcomes;
 mod outlives;
+mod patch_names;
 mod planted;
 mod presigned;
 mod reopened;

@@ -156,7 +156,8 @@ impl Campaign {
         Ok(self.report_of(&state).await?)
     }
 
-    /// Reads the results again that could not be read, also when it is over. Starts nothing.
+    /// Reads the results again that could not be read, also when it is over. Starts nothing. Once it is over, patches that
+    /// failed or are missing and have no name yet are asked for by name as well.
     ///
     /// # Errors
     ///

@@ -10,9 +10,9 @@ use crate::id::{
 use crate::port::{
     AccountView, AlarmView, Alarms, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock,
     CommandView, Commands, Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory,
-    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchStateView, PatchStates,
-    PlacedAccount, PortResult, Ports, RegionView, Resolution, Selection, SendRequest, Share, SharedVersion,
-    StartRequest, StepView, StopType, hearing,
+    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchShortfall, PatchStateView,
+    PatchStates, PatchView, PlacedAccount, PortResult, Ports, RegionView, Resolution, Selection, SendRequest,
+    Share, SharedVersion, StartRequest, StepView, StopType, hearing,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -328,6 +328,17 @@ impl PatchStates for Watched {
     ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
         let states = self.ports.patch_states.patch_states(location, nodes);
         self.call(Tried::Results, location, states)
+    }
+
+    fn patches(
+        &self,
+        location: &Location,
+        node: &NodeId,
+        shortfall: PatchShortfall,
+        most: usize,
+    ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
+        let patches = self.ports.patch_states.patches(location, node, shortfall, most);
+        self.call(Tried::Results, location, patches)
     }
 }
 

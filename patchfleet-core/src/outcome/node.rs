@@ -1,6 +1,8 @@
 //! What became of a node.
 
+use super::PatchNames;
 use crate::id::NodeId;
+use crate::port::PatchShortfall;
 use crate::request::{GoneAction, PatchRequest, RebootOption};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -159,6 +161,23 @@ pub struct NodeRow {
     pub missing: Option<u32>,
     /// Patches that failed.
     pub failed: Option<u32>,
+    /// The names of the patches for which it is `failed` or `missing`. `None` if it is neither for its patches, or if its
+    /// row is of a version that read no names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patches: Option<PatchNames>,
+}
+
+impl NodeRow {
+    /// How its patches fall short, and how many do, if its outcome follows from their number.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<(PatchShortfall, u32)> {
+        let (shortfall, count) = match self.outcome {
+            NodeOutcome::Failed => (PatchShortfall::Failed, self.failed),
+            NodeOutcome::Missing => (PatchShortfall::Missing, self.missing),
+            _ => return None,
+        };
+        count.filter(|count| *count > 0).map(|count| (shortfall, count))
+    }
 }
 
 /// The sum, at most what a `u32` holds. The numbers are read from a file, so they may be anything.

@@ -4,6 +4,7 @@
 mod aws;
 mod course;
 mod next;
+mod patches;
 mod place;
 mod subject;
 mod text;
@@ -146,7 +147,8 @@ pub struct NodeExplanation {
     pub node: NodeId,
     /// What the plan has of it.
     pub planned: PlannedNode,
-    /// What became of it, with its patches by number; `None` if no row of it is kept.
+    /// What became of it, with its patches by number and those that failed or are missing by name; `None` if no row of it
+    /// is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<NodeRow>,
 }

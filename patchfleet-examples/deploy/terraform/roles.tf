@@ -122,6 +122,7 @@ resource "aws_iam_role_policy" "campaigns" {
           "ssm:CancelCommand",
           "ssm:DescribeAutomationExecutions",
           "ssm:DescribeInstancePatchStates",
+          "ssm:DescribeInstancePatches",
           "ssm:GetCommandInvocation",
           "ssm:ListCommandInvocations",
           "ssm:ListCommands",

@@ -144,9 +144,9 @@ impl Operation for DescribeInstancePatchStates {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct PatchFilter {
     #[serde(default)]
-    key: String,
+    pub(crate) key: String,
     #[serde(default)]
-    values: Vec<String>,
+    pub(crate) values: Vec<String>,
 }
 
 impl PatchFilter {
@@ -175,8 +175,8 @@ input! {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Patches {
-    patches: Vec<PatchShape>,
-    next_token: Option<String>,
+    pub(crate) patches: Vec<PatchShape>,
+    pub(crate) next_token: Option<String>,
 }
 
 /// A patch on a node. Its state is written as AWS writes it, which is not as the model's enum does:
@@ -184,11 +184,11 @@ pub(crate) struct Patches {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct PatchShape {
-    title: String,
+    pub(crate) title: String,
     #[serde(rename = "KBId")]
-    kb_id: String,
-    classification: &'static str,
-    severity: &'static str,
+    pub(crate) kb_id: String,
+    pub(crate) classification: &'static str,
+    pub(crate) severity: &'static str,
     state: &'static str,
     installed_time: WireTime,
     #[serde(rename = "CVEIds")]

@@ -1,10 +1,10 @@
 //! What nodes report of their patches.
 
 use super::{At, MemoryPorts, unreadable};
-use crate::api::DescribeInstancePatchStates;
+use crate::api::{DescribeInstancePatchStates, DescribeInstancePatches, PatchFilter};
 use patchfleet_core::{
     id::{Location, NodeId},
-    port::{BoxFuture, PatchStateView, PatchStates, PortResult},
+    port::{BoxFuture, PatchShortfall, PatchStateView, PatchStates, PatchView, PortResult},
 };
 
 impl PatchStates for MemoryPorts {
@@ -39,6 +39,43 @@ impl PatchStates for MemoryPorts {
                 next = page.next_token;
                 if next.is_none() {
                     return Ok(states);
+                }
+            }
+        })
+    }
+
+    fn patches(
+        &self,
+        location: &Location,
+        node: &NodeId,
+        shortfall: PatchShortfall,
+        most: usize,
+    ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
+        let at = At::Location(location.clone());
+        let node = node.to_string();
+        Box::pin(async move {
+            let (mut patches, mut next) = (vec![], None);
+            loop {
+                let input = DescribeInstancePatches {
+                    instance_id: Some(node.clone()),
+                    filters: Some(vec![PatchFilter {
+                        key: "State".to_owned(),
+                        values: vec![shortfall.as_str().to_owned()],
+                    }]),
+                    max_results: Some(100),
+                    next_token: next,
+                };
+                let page = self.call(at.clone(), input).await?;
+                patches.extend(page.patches.into_iter().map(|patch| PatchView {
+                    id: patch.kb_id,
+                    title: patch.title,
+                    classification: patch.classification.to_owned(),
+                    severity: patch.severity.to_owned(),
+                }));
+                next = page.next_token;
+                if next.is_none() || patches.len() >= most {
+                    patches.truncate(most);
+                    return Ok(patches);
                 }
             }
         })

@@ -8,8 +8,8 @@ use patchfleet_core::internals::Driver;
 use patchfleet_core::port::{
     Automation, BoxFuture, CalendarsView, ChildView, Clock, CommandView, Commands, DocumentVersion,
     DocumentView, Documents, ExecutionView, Inventory, InvocationView, ListedCommand, ManagedNode,
-    MemberPage, Page, PageToken, PatchStateView, PatchStates, PortError, PortErrorKind, PortResult,
-    Resolution, Selection, SendRequest, StartRequest, StepView, StopType,
+    MemberPage, Page, PageToken, PatchShortfall, PatchStateView, PatchStates, PatchView, PortError,
+    PortErrorKind, PortResult, Resolution, Selection, SendRequest, StartRequest, StepView, StopType,
 };
 use std::sync::Arc;
 use std::task::Poll;
@@ -180,6 +180,18 @@ impl PatchStates for Faulty<dyn PatchStates> {
     ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
         self.faults
             .call(Of::Results, || self.inner.patch_states(location, nodes))
+    }
+
+    fn patches(
+        &self,
+        location: &Location,
+        node: &NodeId,
+        shortfall: PatchShortfall,
+        most: usize,
+    ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
+        self.faults.call(Of::Results, || {
+            self.inner.patches(location, node, shortfall, most)
+        })
     }
 }
 

@@ -4,10 +4,13 @@ use crate::ports::automation::tests::{NODE, with_ssm};
 use crate::testing::{FakeHttp, own, response};
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::operation::describe_instance_patch_states::DescribeInstancePatchStatesOutput;
-use aws_sdk_ssm::types::{InstancePatchState, PatchOperationType};
+use aws_sdk_ssm::operation::describe_instance_patches::DescribeInstancePatchesOutput;
+use aws_sdk_ssm::types::{
+    InstancePatchState, PatchComplianceData, PatchComplianceDataState, PatchOperationType,
+};
 use aws_smithy_mocks::mock;
 use aws_smithy_types::DateTime;
-use patchfleet_core::port::PatchStates;
+use patchfleet_core::port::{PatchShortfall, PatchStates, PortErrorKind};
 
 fn patch_state(missing: i32) -> InstancePatchState {
     InstancePatchState::builder()
@@ -63,4 +66,85 @@ async fn the_patch_states_of_no_nodes_are_not_asked_for() {
     let http = FakeHttp::new(|_, _| Ok(response(200, "{}")));
     assert_eq!(http.aws().patch_states(&own("us-east-1"), &[]).await.unwrap(), []);
     assert_eq!(http.calls(), []);
+}
+
+fn patch(id: &str, state: &str) -> PatchComplianceData {
+    PatchComplianceData::builder()
+        .title(format!("Update ({id})"))
+        .kb_id(id)
+        .classification("SecurityUpdates")
+        .severity("Critical")
+        .state(PatchComplianceDataState::from(state))
+        .installed_time(DateTime::from_secs(0))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_patches_of_a_node_are_asked_for_by_their_state_as_aws_writes_it_until_there_are_enough() {
+    let page = |ids: &[&str], next: Option<&'static str>| {
+        DescribeInstancePatchesOutput::builder()
+            .set_patches(Some(ids.iter().map(|id| patch(id, "Failed")).collect()))
+            .set_next_token(next.map(str::to_owned))
+            .build()
+    };
+    let (one, two) = (page(&["KB1"], Some("2")), page(&["KB2", "KB3"], Some("3")));
+    let first = mock!(Client::describe_instance_patches)
+        .match_requests(|request| {
+            let [filter] = request.filters() else { return false };
+            request.instance_id() == Some(NODE)
+                && (filter.key(), filter.values()) == (Some("State"), &["Failed".to_owned()][..])
+                && (request.max_results(), request.next_token()) == (Some(100), None)
+        })
+        .then_output(move || one.clone());
+    let second = mock!(Client::describe_instance_patches)
+        .match_requests(|request| request.next_token() == Some("2"))
+        .then_output(move || two.clone());
+    let patches = with_ssm(&[&first, &second])
+        .patches(
+            &own("us-east-1"),
+            &NODE.parse().unwrap(),
+            PatchShortfall::Failed,
+            2,
+        )
+        .await
+        .unwrap();
+    let ids: Vec<&str> = patches.iter().map(|patch| patch.id.as_str()).collect();
+    assert_eq!(ids, ["KB1", "KB2"]);
+    assert_eq!(
+        (patches[0].title.as_str(), patches[0].severity.as_str()),
+        ("Update (KB1)", "Critical")
+    );
+}
+
+#[tokio::test]
+async fn pages_without_a_patch_are_asked_for_only_so_often() {
+    let http = FakeHttp::new(|_, n| {
+        Ok(response(
+            200,
+            &format!(r#"{{"Patches": [], "NextToken": "{n}"}}"#),
+        ))
+    });
+    let node = NODE.parse().unwrap();
+    let patches = http
+        .aws()
+        .patches(&own("us-east-1"), &node, PatchShortfall::Missing, 20)
+        .await;
+    assert_eq!((patches.unwrap(), http.calls().len()), (vec![], 10));
+}
+
+#[tokio::test]
+async fn the_names_of_patches_are_given_up_soon_where_aws_throttles() {
+    let http = FakeHttp::new(|_, _| {
+        let body = r#"{"__type": "ThrottlingException", "message": "Rate exceeded"}"#;
+        Ok(response(400, body))
+    });
+    let node = NODE.parse().unwrap();
+    let error = http
+        .aws()
+        .patches(&own("us-east-1"), &node, PatchShortfall::Failed, 20)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), PortErrorKind::Throttled);
+    assert!(http.calls().len() < 20, "{}", http.calls().len());
 }

@@ -5,8 +5,8 @@ use crate::Aws;
 use crate::testing::{FakeHttp, json_error, other, own, response, xml_error};
 use patchfleet_core::id::OrgParent;
 use patchfleet_core::port::{
-    AccountState, Directory, Documents, Inventory, PatchStates, PingStatus, PortErrorKind, PortResult,
-    RegionOptStatus, Selection,
+    AccountState, Directory, Documents, Inventory, PatchShortfall, PatchStates, PingStatus, PortErrorKind,
+    PortResult, RegionOptStatus, Selection,
 };
 use serde_json::{Value, json};
 
@@ -102,6 +102,25 @@ pub(super) async fn patch_states(data: &Value) {
         (state.missing, state.failed, state.pending_reboot, state.installed),
         (1, 2, 0, 123)
     );
+}
+
+pub(super) async fn patches_of_a_node(data: &Value) {
+    let aws = serving(&[("DescribeInstancePatches", json!({"Patches": data["patches"]}))]);
+    let (at, node) = (own("us-east-1"), "i-0aaaaaaaaaaaaaaa1".parse().unwrap());
+    let missing = aws
+        .patches(&at, &node, PatchShortfall::Missing, 20)
+        .await
+        .unwrap();
+    let sample = &data["patches"][2];
+    let [patch] = &missing[..] else {
+        panic!("{missing:?}")
+    };
+    assert_eq!(patch.id, text(&sample["KBId"]));
+    assert_eq!(patch.title, text(&sample["Title"]));
+    assert_eq!(patch.classification, text(&sample["Classification"]));
+    assert_eq!(patch.severity, text(&sample["Severity"]));
+    let failed = aws.patches(&at, &node, PatchShortfall::Failed, 20).await.unwrap();
+    assert_eq!(failed, []);
 }
 
 pub(super) async fn an_account_of_2021(data: &Value) {

@@ -40,6 +40,7 @@ impl Found {
                 installed: None,
                 missing: None,
                 failed: None,
+                patches: None,
             }
         };
         self.left.iter().map(row).collect()

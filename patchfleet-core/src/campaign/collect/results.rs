@@ -7,7 +7,7 @@ use crate::campaign::state::LocationState;
 use crate::fleet;
 use crate::id::{CommandId, NodeId};
 use crate::outcome::LocationOutcome;
-use crate::outcome::{NodeOutcome, NodeRow, Tally};
+use crate::outcome::{NodeOutcome, NodeRow, PatchNames, Tally};
 use crate::port::{CommandView, InvocationStatus, InvocationView, PortErrorKind, PortResult};
 use crate::runbook;
 use jiff::{SignedDuration, Timestamp};
@@ -117,6 +117,7 @@ impl Job<'_> {
         let left_out = self.left_out();
         let planned = self.planned_ids();
         let mut came_too_late = 0_u32;
+        let mut short = BTreeMap::new();
         let mut rows = vec![];
         for node in found.selected.iter().chain(&reached).collect::<BTreeSet<_>>() {
             let was_reached = runs.iter().any(|run| run.invocations.contains_key(node));
@@ -180,7 +181,7 @@ impl Job<'_> {
             lagging = lagging.max(verdict.may_change);
             let fresh = evidence.fresh();
             let told = evidence.summary;
-            rows.push(NodeRow {
+            let mut row = NodeRow {
                 node: node.clone(),
                 outcome: verdict.outcome,
                 joined: false,
@@ -191,7 +192,13 @@ impl Job<'_> {
                     .or(told.map(|told| told.installed)),
                 missing: fresh.map(|state| state.missing).or(told.map(|told| told.missing)),
                 failed: fresh.map(|state| state.failed).or(told.map(|told| told.failed)),
-            });
+                patches: None,
+            };
+            if let Some((state, (shortfall, _))) = fresh.zip(row.shortfall()) {
+                row.patches = Some(PatchNames::not_asked(shortfall));
+                short.insert(node.clone(), state.clone());
+            }
+            rows.push(row);
         }
         // A command that had failed nodes before ends as Failed, also if somebody cancelled it on the others.
         let on_a_node = runs.iter().flat_map(|run| run.invocations.values());
@@ -201,6 +208,7 @@ impl Job<'_> {
                 .any(|view| view.status == InvocationStatus::Cancelled);
         let mut settlement = self.by_nodes(rows, cancelled);
         settlement.cancelled = cancelled;
+        settlement.short = short;
         if not_whole.is_none() {
             let unknown = (!all_listed).then_some(NOT_ALL_LISTED);
             self.account_for_the_planned(&mut settlement, found.left_rows(unknown));
@@ -263,6 +271,7 @@ impl Job<'_> {
             expires_at: None,
             cancelled: false,
             unnamed: None,
+            short: BTreeMap::new(),
         }
     }
 }

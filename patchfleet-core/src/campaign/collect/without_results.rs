@@ -9,7 +9,7 @@ use crate::id::NodeId;
 use crate::outcome::LocationOutcome;
 use crate::outcome::{NodeOutcome, NodeRow, Tally};
 use crate::port::{PortErrorKind, PortResult};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Job<'_> {
     /// A location whose command matched no node. Whoever is in the selection all the same was not
@@ -162,6 +162,7 @@ impl Job<'_> {
             expires_at: None,
             cancelled: false,
             unnamed: None,
+            short: BTreeMap::new(),
         }
     }
 
@@ -218,6 +219,7 @@ pub(super) fn row_without_result(
         installed: None,
         missing: None,
         failed: None,
+        patches: None,
     }
 }
 

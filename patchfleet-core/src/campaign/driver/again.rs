@@ -36,7 +36,8 @@ pub struct StillUnread {
 
 impl Driver {
     /// Reads the results again that could not be read when their locations settled. Starts nothing, and claims no
-    /// name.
+    /// name. Of a campaign that is over, patches that have no name yet are asked for by name.
+    ///
     /// The campaign may be over, or be driven by somebody else meanwhile.
     ///
     /// # Errors
@@ -63,14 +64,15 @@ impl Driver {
                 None => read = read.saturating_add(1),
             }
         }
+        drive.name_again().await?;
         let state = drive.into_state();
         Ok(Recollected { state, read, unread })
     }
 }
 
 /// What a location came to.
-struct Reading {
-    settlement: Settlement,
+pub(super) struct Reading {
+    pub(super) settlement: Settlement,
     /// Why some of its results still are not known.
     unread: Option<String>,
 }
@@ -94,16 +96,18 @@ fn still_unread(settlement: &Settlement) -> Option<String> {
 
 impl Drive<'_> {
     /// What a location came to, or why nothing can be said of it.
-    async fn read_again(&self, unit: UnitId, location: &Location) -> Result<Reading, String> {
+    pub(super) async fn read_again(&self, unit: UnitId, location: &Location) -> Result<Reading, String> {
         let automation = &*self.driver.dispatcher(&self.state, unit);
         let look = || async move { self.job(automation, unit, location).collect().await };
         let collected = self.patiently(Tried::Results, &location.to_string(), look).await;
-        let settlement = match collected.map_err(|error| error.reason())? {
+        let mut settlement = match collected.map_err(|error| error.reason())? {
             // Long over: what is late by now does not come.
             Collected::Settled(settlement) | Collected::Lagging(settlement, _) => settlement,
             Collected::Running { .. } => return Err("something still runs there".to_owned()),
             Collected::NotSent { detail, .. } => return Err(detail),
         };
+        let job = self.job(automation, unit, location);
+        job.name_patches_of(&mut settlement).await;
         let kept = self.kept_of(unit, location, &settlement).await;
         let kept = kept.map_err(|error| error.reason())?;
         let settlement = merged(settlement, kept, self.state.goal_of(unit));
@@ -214,7 +218,7 @@ impl Drive<'_> {
         Ok(())
     }
 
-    async fn put_again(
+    pub(super) async fn put_again(
         &self,
         unit: UnitId,
         location: &Location,

@@ -418,7 +418,10 @@ impl<'d> Drive<'d> {
                 parent: parent.as_ref(),
                 now,
             };
-            let collected = job.collect().await;
+            let mut collected = job.collect().await;
+            if let Ok(collected) = &mut collected {
+                job.name_patches(collected, driver.clock.now().max(now)).await;
+            }
             if let Err(error) = &collected
                 && error.kind() == PortErrorKind::Credentials
                 && let Some(own) = locked_out(driver, &state, unit).await

@@ -54,6 +54,9 @@ pub(super) fn merged(again: Settlement, before: Vec<NodeRow>, goal: Goal) -> Set
             Some(read) => says > Says::from(read.outcome),
             None => says == Says::Result || (partial && says > Says::Nothing),
         };
+        if let (false, Some(read)) = (keep, rows.get_mut(&row.node)) {
+            keep_names(read, &row);
+        }
         if keep {
             changed = true;
             if rows.insert(row.node.clone(), row).is_none() {
@@ -63,7 +66,10 @@ pub(super) fn merged(again: Settlement, before: Vec<NodeRow>, goal: Goal) -> Set
         }
     }
     if !changed {
-        return again;
+        return Settlement {
+            rows: rows.into_values().collect(),
+            ..again
+        };
     }
     let mut nodes: Tally = rows.values().map(|row| row.outcome).collect();
     for (outcome, _) in again.nodes.iter() {
@@ -80,6 +86,14 @@ pub(super) fn merged(again: Settlement, before: Vec<NodeRow>, goal: Goal) -> Set
         nodes,
         rows: rows.into_values().collect(),
         ..again
+    }
+}
+
+/// Keeps the names of the same patches, if this time they could not be read.
+fn keep_names(read: &mut NodeRow, before: &NodeRow) {
+    let has_names = |row: &NodeRow| row.patches.as_ref().is_some_and(|names| !names.named.is_empty());
+    if read.shortfall() == before.shortfall() && has_names(before) && !has_names(read) {
+        read.patches.clone_from(&before.patches);
     }
 }
 

@@ -113,10 +113,7 @@ impl Drive<'_> {
         within: Option<SignedDuration>,
     ) -> PortResult<()> {
         let (campaign, rows) = (self.state.campaign(), &*self.driver.rows);
-        // The newest of all units there: their rows are kept together, and older ones are not read.
-        let there = self.state.units_at(location);
-        let attempts = there.map(|(id, unit)| unit.earlier_attempts.saturating_add(self.attempt(id)));
-        let attempt = attempts.max().unwrap_or(1);
+        let attempt = self.rows_attempt(location);
         let others_settled = self.state.units_at(location).any(|(id, unit)| {
             let at = unit.locations.get(location);
             at.is_some_and(|at| at.settled.is_some()) && settlements.iter().all(|(mine, _)| *mine != id)
@@ -140,6 +137,14 @@ impl Drive<'_> {
         };
         let subject = location.to_string();
         self.driver.patience(Tried::Rows, &subject).call(put, lasts).await
+    }
+
+    /// The attempt that rows of a location are of now: the newest of all units there, since their rows are kept together
+    /// and older ones are not read.
+    pub(super) fn rows_attempt(&self, location: &Location) -> u32 {
+        let there = self.state.units_at(location);
+        let attempts = there.map(|(id, unit)| unit.earlier_attempts.saturating_add(self.attempt(id)));
+        attempts.max().unwrap_or(1)
     }
 
     /// The rows that are kept of a location. Damaged ones are none: the tallies in the log stand, the report

@@ -206,6 +206,12 @@ pub(crate) struct FakeAws {
     /// Where a hook is sent before the command that patches, and how it ended. One that was cancelled fails its
     /// execution, which then sends nothing else.
     pub(crate) hooks: Mutex<BTreeMap<Location, &'static str>>,
+    /// What every question for the names of patches is answered with, if not with them.
+    pub(crate) names_fail: Mutex<Option<PortErrorKind>>,
+    /// Which nodes were asked for the names of their patches.
+    pub(crate) names_asked: Mutex<Vec<(NodeId, PatchShortfall)>>,
+    /// Whether a node reports anew once it was asked for them.
+    pub(crate) reports_anew: Mutex<bool>,
     /// Nodes that are stopped: they are not listed, and a command that names one is refused whole.
     pub(crate) stopped: Mutex<BTreeSet<NodeId>>,
     /// Whether stopped nodes are still listed as online.

@@ -2,7 +2,7 @@
 
 use super::{Explanation, LocationExplanation};
 use crate::campaign::{CampaignSummary, NEW_RUN, State};
-use crate::outcome::{LocationOutcome, NodeOutcome, Tally};
+use crate::outcome::{LocationOutcome, NodeOutcome, NodeRow, PatchNames, Tally};
 use std::collections::BTreeSet;
 
 /// What a person can do, each in a sentence. What the reasons say already is not said again.
@@ -26,6 +26,12 @@ pub(super) fn steps(state: &State, summary: &CampaignSummary, at: &[LocationExpl
     }
     if summary.finished.is_none() {
         return steps;
+    }
+    if at.iter().flat_map(rows).any(may_be_named) {
+        steps.push(format!(
+            "`patchfleet collect {id}` asks for the names of the patches again; AWS has them until the node's next scan or \
+             installation"
+        ));
     }
     let told = |words: &str| at.iter().flat_map(|one| &one.why).any(|why| why.contains(words));
     let was_left = |one: &LocationExplanation| {
@@ -68,4 +74,15 @@ pub(super) fn steps(state: &State, summary: &CampaignSummary, at: &[LocationExpl
         );
     }
     steps
+}
+
+/// The rows that are told of what was asked about.
+fn rows(at: &LocationExplanation) -> impl Iterator<Item = &NodeRow> {
+    let of_node = at.node.iter().filter_map(|node| node.row.as_ref());
+    of_node.chain(&at.needs_action)
+}
+
+/// Whether the patches of a node have no names, and may have them once somebody asks again.
+fn may_be_named(row: &NodeRow) -> bool {
+    row.patches.as_ref().is_some_and(PatchNames::may_be_read)
 }

@@ -1,5 +1,6 @@
 //! An explanation for people: what became of it and why, what AWS calls it, the records that say so, what to do next.
 
+use super::patches;
 use super::{AwsId, Explanation, LocationExplanation, LogLine, Standing, UnitExplanation};
 use crate::outcome::NodeRow;
 use crate::text::{counted, one_line, table};
@@ -79,7 +80,7 @@ impl LocationExplanation {
     /// The nodes by number: of the location, or the patches of the node that was asked about.
     fn nodes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(node) = &self.node {
-            let patches = node.row.as_ref().map_or_else(String::new, patches);
+            let patches = node.row.as_ref().map_or_else(String::new, counts);
             if !patches.is_empty() {
                 writeln!(f, "  patches: {patches}")?;
             }
@@ -102,17 +103,18 @@ impl LocationExplanation {
         Ok(())
     }
 
-    /// The nodes that did not reach their goal, as the report has them.
+    /// The nodes that did not reach their goal, as the report has them, and the patches for which they did not.
     fn needy(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.node.is_some() {
-            return Ok(());
+        if let Some(node) = &self.node {
+            return patches::sections(node.row.iter(), true, f);
         }
+        patches::sections(self.needs_action.iter(), false, f)?;
         if !self.needs_action.is_empty() {
             writeln!(f, "\nNodes that need action")?;
         }
         let rows = self.needs_action.iter().map(|row| {
             let node = row.node.to_string();
-            [node, row.outcome.as_str().to_owned(), one_line(&row.detail)]
+            [node, row.outcome.as_str().to_owned(), patches::detail(row)]
         });
         f.write_str(&table("  ", &rows.collect::<Vec<_>>(), 0..0))?;
         if let Some(why) = &self.rows_damaged {
@@ -132,7 +134,7 @@ impl LocationExplanation {
 }
 
 /// What a node's patches came to; empty if nothing is known of them.
-fn patches(row: &NodeRow) -> String {
+fn counts(row: &NodeRow) -> String {
     let counts = [
         (row.installed, "installed"),
         (row.missing, "missing"),

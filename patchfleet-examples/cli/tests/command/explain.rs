@@ -87,6 +87,37 @@ fn every_node_that_needs_action_is_explained_in_the_words_of_the_report() {
 }
 
 #[test]
+fn the_patches_that_a_node_failed_to_install_are_named_for_the_node_and_for_its_location() {
+    let report = report();
+    let needy = report["needs_action"].as_array().unwrap();
+    let mut named = 0;
+    for of in needy.iter().filter(|of| of["outcome"] == "failed") {
+        let node = of["node"].as_str().unwrap();
+        let said = explain(&[node, "--output", "json"]).exits(0).json();
+        let row = &said["at"][0]["node"]["row"];
+        let Some(count) = row["failed"].as_u64().filter(|count| *count > 0) else {
+            continue;
+        };
+        let patches = row["patches"]["named"].as_array().unwrap();
+        assert_eq!(patches.len() as u64, count.min(20), "{row}");
+        let text = explain(&[node]).exits(0).stdout;
+        let place = format!(
+            "{}/{}",
+            of["account"].as_str().unwrap(),
+            of["region"].as_str().unwrap()
+        );
+        let of_place = explain(&[&place]).exits(0).stdout;
+        for text in [&text, &of_place] {
+            let (_, section) = text.split_once("\nPatches that failed to install\n").unwrap();
+            let id = patches[0]["id"].as_str().unwrap();
+            assert!(section.contains(&format!("  {id} ")), "no {id} in {text}");
+        }
+        named += 1;
+    }
+    assert!(named > 0, "{needy:?}");
+}
+
+#[test]
 fn what_the_newest_campaign_does_not_know_is_looked_for_in_those_before_it() {
     let bench = Bench::new();
     let run = |world: &str, code| {

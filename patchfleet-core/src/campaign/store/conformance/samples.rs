@@ -172,6 +172,7 @@ pub(super) fn row(node: &str, outcome: NodeOutcome, detail: &str) -> Result<Node
         installed: Some(3),
         missing: None,
         failed: Some(0),
+        patches: None,
     })
 }
 

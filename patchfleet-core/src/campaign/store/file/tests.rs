@@ -152,6 +152,7 @@ fn rows(outcomes: &[(&str, NodeOutcome)]) -> Vec<NodeRow> {
         installed: Some(1),
         missing: None,
         failed: None,
+        patches: None,
     };
     outcomes.iter().map(row).collect()
 }

@@ -31,10 +31,17 @@ impl PatchStates for FakeAws {
                 .filter_map(|node| {
                     let [failed, missing, pending_reboot] =
                         node.patches.filter(|_| ends + node.late <= self.now())?;
+                    let asked = self.names_asked.lock().unwrap();
+                    let anew =
+                        *self.reports_anew.lock().unwrap() && asked.iter().any(|(id, _)| *id == node.id);
                     Some(PatchStateView {
                         node: node.id,
                         operation: operation.clone(),
-                        ended_at: ends,
+                        ended_at: if anew {
+                            ends + SignedDuration::from_secs(1)
+                        } else {
+                            ends
+                        },
                         snapshot: node.snapshot.map(str::to_owned),
                         missing,
                         failed,
@@ -43,6 +50,36 @@ impl PatchStates for FakeAws {
                     })
                 })
                 .collect())
+        })
+    }
+
+    fn patches(
+        &self,
+        location: &Location,
+        node: &NodeId,
+        shortfall: PatchShortfall,
+        most: usize,
+    ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
+        let (location, node) = (location.clone(), node.clone());
+        self.call(move || {
+            self.names_asked.lock().unwrap().push((node.clone(), shortfall));
+            if let Some(kind) = *self.names_fail.lock().unwrap() {
+                return Err(PortError::new(kind, "may not read names"));
+            }
+            let known = self.nodes(&location).into_iter().find(|one| one.id == node);
+            let [failed, missing, _] = known.and_then(|node| node.patches).unwrap();
+            let (count, first) = match shortfall {
+                PatchShortfall::Failed => (failed, 1_000),
+                PatchShortfall::Missing => (missing, 2_000),
+            };
+            let name = |n: u32| PatchView {
+                id: format!("KB{}", first + n),
+                title: format!("Update {n}"),
+                classification: "SecurityUpdates".to_owned(),
+                severity: "Critical".to_owned(),
+            };
+            // In no order.
+            Ok((0..count).rev().map(name).take(most).collect())
         })
     }
 }
