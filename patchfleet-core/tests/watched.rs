@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::string_slice,
     clippy::disallowed_methods,
     reason = "clippy lets #[test] functions do so, and these are their helpers; a test may read files"

@@ -119,12 +119,7 @@ async fn the_patches_of_a_node_are_asked_for_by_their_state_as_aws_writes_it_unt
 
 #[tokio::test]
 async fn pages_without_a_patch_are_asked_for_only_so_often() {
-    let http = FakeHttp::new(|_, n| {
-        Ok(response(
-            200,
-            &format!(r#"{{"Patches": [], "NextToken": "{n}"}}"#),
-        ))
-    });
+    let http = FakeHttp::new(|_, n| Ok(response(200, format!(r#"{{"Patches": [], "NextToken": "{n}"}}"#))));
     let node = NODE.parse().unwrap();
     let patches = http
         .aws()
