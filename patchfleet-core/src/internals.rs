@@ -11,6 +11,7 @@ pub use crate::pack::pack;
 pub use crate::plan::build::build;
 pub use crate::plan::make::Options;
 pub use crate::runbook::start::for_campaign;
+pub use crate::slip::{Slip, with_slip};
 
 use crate::campaign::{Record, State};
 use crate::port::{PortError, PortErrorKind, PortResult};

@@ -81,6 +81,7 @@ pub mod refusal;
 pub mod report;
 pub mod request;
 pub mod runbook;
+mod slip;
 #[cfg(test)]
 mod tests;
 pub mod text;

@@ -12,7 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use any that stands before it.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
+    "slip",
     "text",
     "hash",
     "id",

@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::port::{
     Alarms, Automation, Clock, Commands, Documents, Inventory, PatchStates, Ports, ResultPorts,
 };
+use crate::slip::{Slip, slips};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex};
 
@@ -300,7 +301,8 @@ impl Driver {
         let (placed, difference) = Placed::before(&records, self.clock.now());
         let state = State::placed(campaign, &records, placed)
             .map_err(|error| DriveError::of_records(campaign, error))?;
-        let was_there_before = records.iter().any(|record| record.writer != self.writer);
+        let has_others = records.iter().any(|record| record.writer != self.writer);
+        let was_there_before = has_others && !slips(Slip::TrustsTheLog);
         difference
             .into_iter()
             .for_each(|difference| self.notices.clocks(difference));

@@ -8,11 +8,12 @@ use crate::campaign::{State, StopReason};
 use crate::expand::expand;
 use crate::id::{CampaignId, Location, NodeId};
 use crate::outcome::{Goal, NodeOutcome};
-use crate::plan::{Followed, Plan, Planning, Retried, require_central};
+use crate::plan::{Followed, LeftBounds, Plan, Planning, Retried, require_central};
 use crate::port::PortErrorKind;
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
 use crate::request::{EmptyWave, PatchRequest, Selector, Wave};
 use crate::runbook;
+use crate::slip::{Slip, slips};
 use crate::text::{by_number, counted};
 use futures_util::{StreamExt as _, stream};
 pub(super) use left::left;
@@ -260,7 +261,10 @@ impl Campaigns {
         let retried = Retried {
             campaign: of.campaign(),
             request: Box::new(request.clone()),
-            bounds: of.bounds_left(again, unreached.saturating_sub(offline_before(of))),
+            bounds: match slips(Slip::CountsAnew) {
+                true => LeftBounds::default(),
+                false => of.bounds_left(again, unreached.saturating_sub(offline_before(of))),
+            },
         };
         let by_driver = Followed::ByDriver;
         let planning = self.with_pace(request, planning).await;
@@ -290,7 +294,7 @@ impl Campaigns {
             };
             let taken = rows.iter().filter(|row| which.takes(row.outcome, goal));
             let (named, unsure): (Vec<_>, Vec<_>) =
-                taken.partition(|row| which != Retry::Unreached || row.away);
+                taken.partition(|row| which != Retry::Unreached || row.away || slips(Slip::TakesWhatMayRun));
             let (named, unsure): (BTreeSet<NodeId>, usize) = (
                 named.into_iter().map(|row| row.node.clone()).collect(),
                 unsure.len(),

@@ -20,6 +20,7 @@ use crate::port::{
     StartRequest, StopType, hearing,
 };
 use crate::runbook::{Changed, NotCompared};
+use crate::slip::{Slip, slips};
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -308,7 +309,8 @@ impl<'d> Drive<'d> {
                 }
             }
             // Nothing is waited for between this and the call.
-            if driver.clock.now() > until || off.is_called_off() {
+            let is_late = driver.clock.now() > until && !slips(Slip::SendsLate);
+            if is_late || off.is_called_off() {
                 return Answer::NotSent(unit, attempt, asked_at);
             }
             let notices = &driver.notices;

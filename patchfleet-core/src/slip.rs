@@ -1,0 +1,51 @@
+//! Slips that tests plant, each a line of care that is left out. What holds the laws has to notice.
+
+#[cfg(any(test, feature = "internals"))]
+use std::cell::Cell;
+
+/// A line of care that a test has left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slip {
+    /// A record that somebody else wrote first is taken for one's own.
+    TakesEveryRecord,
+    /// What a log may have lost is not looked for.
+    TrustsTheLog,
+    /// A second attempt takes nodes on which a command may be at work.
+    TakesWhatMayRun,
+    /// Results that are read again take the place of those that said more.
+    Forgets,
+    /// A retry counts nothing of what the campaigns before it have used of the bounds.
+    CountsAnew,
+    /// Nobody asks right before a start is sent whether its time is over.
+    SendsLate,
+}
+
+#[cfg(any(test, feature = "internals"))]
+thread_local! {
+    static PLANTED: Cell<Option<Slip>> = const { Cell::new(None) };
+}
+
+/// Does something with this slip, on this thread.
+#[cfg(any(test, feature = "internals"))]
+pub fn with_slip<T>(slip: Slip, what: impl FnOnce() -> T) -> T {
+    struct Restored;
+    impl Drop for Restored {
+        fn drop(&mut self) {
+            PLANTED.set(None);
+        }
+    }
+    PLANTED.set(Some(slip));
+    let _restored = Restored;
+    what()
+}
+
+/// Whether a test has planted this slip. It never has outside of tests.
+pub(crate) fn slips(slip: Slip) -> bool {
+    #[cfg(any(test, feature = "internals"))]
+    return PLANTED.get() == Some(slip);
+    #[cfg(not(any(test, feature = "internals")))]
+    {
+        let _ = slip;
+        false
+    }
+}
