@@ -1,8 +1,9 @@
 //! Bugs that tests plant. What holds the laws has to notice each of them.
 
-use crate::draft::{Draft, Has, Wave};
+use crate::draft::{Again, Collects, Draft, Has, Wave};
 use jiff::Timestamp;
 use patchfleet_core::campaign::Rule;
+use patchfleet_core::internals::{Slip, with_slip, without};
 use serde_json::Value;
 
 /// A bug that a test plants.
@@ -12,6 +13,8 @@ pub enum Bug {
     NotAsked(Rule),
     /// The campaign is not told this part of its request.
     NotTold(Part),
+    /// A line of care is left out.
+    Slips(Slip),
 }
 
 /// A part of a request.
@@ -57,6 +60,7 @@ impl Bug {
         let stops_nothing = wish.locations.1 == "100%";
         let in_waves = |is_so: fn(&Wave) -> bool| wish.waves.iter().any(is_so);
         match self {
+            Self::Slips(slip) => may_slip(slip, draft),
             Self::NotAsked(Rule::Wave) => !wish.waves.is_empty(),
             Self::NotAsked(Rule::Gate) => {
                 in_waves(|wave| wave.gate.is_some_and(|gate| gate.failed == Some("0")))
@@ -97,7 +101,8 @@ impl Bug {
     /// Does something while the rule is not asked, if the bug is one of a rule.
     pub(crate) fn planted<T>(bug: Option<Self>, what: impl FnOnce() -> T) -> T {
         match bug {
-            Some(Self::NotAsked(rule)) => patchfleet_core::internals::without(rule, what),
+            Some(Self::NotAsked(rule)) => without(rule, what),
+            Some(Self::Slips(slip)) => with_slip(slip, what),
             Some(Self::NotTold(_)) | None => what(),
         }
     }
@@ -115,6 +120,23 @@ impl Bug {
     pub(crate) fn cutoff(bug: Option<Self>, draft: &Draft) -> Option<Timestamp> {
         let is_told = bug != Some(Self::NotTold(Part::Cutoff));
         draft.cutoff().filter(|_| is_told)
+    }
+}
+
+/// Whether a slip may well show in a rough draft.
+fn may_slip(slip: Slip, draft: &Draft) -> bool {
+    let (wish, course) = (&draft.wish, &draft.course);
+    match slip {
+        Slip::TakesEveryRecord => course.company.is_some(),
+        Slip::TrustsTheLog => wish.sends_itself && course.restore.is_some(),
+        Slip::TakesWhatMayRun => course.retries.first() == Some(&Again::Unreached),
+        Slip::Forgets => course.collects == Some(Collects::Late) && !draft.hands.is_empty(),
+        Slip::CountsAnew => {
+            let fleet = wish.fleet.is_some_and(|fleet| fleet.damaged.is_some());
+            let label = wish.label.is_some_and(|label| label.damaged.is_some());
+            (fleet || label) && course.retries.contains(&Again::Failed)
+        }
+        Slip::SendsLate => !course.faults.is_empty() || !course.pauses.is_empty(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::draft::{Has, How, Wave};
 use crate::laws::stops;
-use crate::run::{Done, Ending, Run, Tried};
+use crate::run::{Done, Ending, Run, Tried, Try};
 use patchfleet_core::CampaignError;
 use patchfleet_core::campaign::{BreakerStop, DriveError, Record, StopReason};
 use patchfleet_core::internals::fold;
@@ -165,8 +165,8 @@ impl Counts {
             self.add("campaigns whose results were read again", 1);
             self.add("locations whose results were read again", collected.read as usize);
         }
-        for (which, tried) in &done.retries {
-            let what = match tried {
+        for Try { which, came, .. } in &done.retries {
+            let what = match came {
                 Tried::Refused(CampaignError::Refused(refusal)) => {
                     let reason = refusal.reasons.first();
                     format!("refused: {}", reason.map_or("", |reason| reason.code.as_str()))
@@ -179,7 +179,7 @@ impl Counts {
                 },
             };
             self.add(&format!("again: {which:?} {what}"), 1);
-            if let Tried::Ran(retry) = tried {
+            if let Tried::Ran(retry) = came {
                 let rows = retry.result.iter().flat_map(|done| done.ended.rows.values());
                 self.add("nodes that were tried again", rows.map(Vec::len).sum());
             }

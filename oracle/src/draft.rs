@@ -10,7 +10,7 @@ mod when;
 mod wish;
 
 pub(crate) use breaker::{Alarm, Breaker};
-pub(crate) use course::{Again, Course, Fault, How, Of, Pause, Who};
+pub(crate) use course::{Again, Collects, Course, Fault, How, Of, Pause, Who};
 pub(crate) use hand::{Deed, Hand};
 pub(crate) use random::drafts;
 pub(crate) use wave::{Gate, Has, Own, WAVES, Wave};
@@ -179,7 +179,10 @@ impl Draft {
             .collect();
         let accounts: Vec<Value> = accounts
             .iter()
-            .map(|id| json!({ "id": id, "name": id, "tags": { "Number": id } }))
+            .enumerate()
+            .map(|(index, id)| {
+                json!({ "id": id, "name": id, "tags": { "Number": id, "Stage": wave::stage(index) } })
+            })
             .collect();
         let mut groups = vec![];
         for (index, place) in self.places.iter().enumerate() {

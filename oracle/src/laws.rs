@@ -8,13 +8,14 @@ mod bounded;
 mod collected;
 mod failures;
 mod labels;
+mod left;
 mod names;
 mod times;
 mod waves;
 
-use crate::draft::{Deed, Draft, RUNBOOK, Selector};
+use crate::draft::{Deed, Of, RUNBOOK, Selector};
 use crate::run::{Done, Ending, Run};
-use crate::starts::{Pair, end, place, time};
+use crate::starts::{Pair, end, id_of, place, time};
 use asked::Asked;
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::{
@@ -22,6 +23,7 @@ use patchfleet_core::{
     census::NodeCounts,
     id::Location,
     outcome::{LocationOutcome, NodeOutcome, NodeRow},
+    port::PortErrorKind,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,15 +34,6 @@ const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(120);
 
 fn pair(location: &Location) -> Pair {
     (location.account.to_string(), location.region.to_string())
-}
-
-/// The nodes that the request selects at the start, by location.
-fn census(draft: &Draft) -> BTreeMap<Pair, BTreeSet<String>> {
-    let mut census: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
-    for (id, place) in draft.selected() {
-        census.entry(Draft::location(place)).or_default().insert(id);
-    }
-    census
 }
 
 /// Whether a node is, in truth, where the campaign wanted it.
@@ -54,7 +47,9 @@ fn reached_its_goal(run: &Run, asked: &Asked, node: &Value) -> bool {
                 && node["reported"]["started"].as_str() >= run.after["start"].as_str();
     }
     let waits = left("pending_reboot") && asked.reboot == "RebootIfNeeded";
-    node["installs"] == 1 && !left("missing") && !left("failed") && !waits
+    let installs = node["installs"].as_u64().unwrap();
+    let is_installed = installs == 1 || run.is_further() && installs > 1;
+    is_installed && !left("missing") && !left("failed") && !waits
 }
 
 /// How often something began in each location, below what was started.
@@ -71,7 +66,7 @@ fn children(run: &Run) -> BTreeMap<Pair, usize> {
 /// Law 1: the started locations are the plan's, each once; a node is installed on once at most, and
 /// only where it was selected.
 fn exact(run: &Run, asked: &Asked) {
-    let census = census(&run.draft);
+    let census = &asked.census;
     let planned: BTreeSet<Pair> = match &run.result {
         Ok(done) => done
             .plan
@@ -87,7 +82,7 @@ fn exact(run: &Run, asked: &Asked) {
         once.iter().all(|at| planned.contains(*at)),
         "{once:?} of {planned:?}"
     );
-    let by_ids = run.draft.names_nodes();
+    let by_ids = run.names_nodes();
     let gone_on = run.result.as_ref().is_ok_and(|done| !done.gone_on.is_empty());
     if gone_on {
         // Starts name what a cancelled execution named and did not reach.
@@ -103,11 +98,22 @@ fn exact(run: &Run, asked: &Asked) {
             && run.draft.wish.selector == Selector::Group
             && joined.any(|hand| hand.location(&run.draft) == *at)
     };
-    for (id, node) in run.nodes() {
-        let at = place(node);
-        let meant = once.contains(&at) && (census.get(&at).is_some_and(|ids| ids.contains(id)) || joins(&at));
+    let nodes = run.nodes();
+    let is_meant = |id: &str| {
+        let at = place(nodes[id]);
+        once.contains(&at) && (census.get(&at).is_some_and(|ids| ids.contains(id)) || joins(&at))
+    };
+    for (id, node) in &nodes {
+        if run.is_further() {
+            // What earlier ones did is there still.
+            break;
+        }
+        let meant = is_meant(id) && asked.of(node).installs;
         let installs = node["installs"].as_u64().unwrap();
-        assert!(installs <= u64::from(meant && asked.at(&at).installs), "{node}");
+        assert!(installs <= u64::from(meant), "{node}");
+    }
+    for id in run.begun() {
+        assert!(is_meant(id), "{id} is none of the campaign's nodes");
     }
 }
 
@@ -140,7 +146,7 @@ fn once(run: &Run) {
 
 /// Law 2: every node of the census is accounted for, and what is said of a node is true.
 fn accounted(run: &Run, done: &Done, asked: &Asked) {
-    let census = census(&run.draft);
+    let census = &asked.census;
     let nodes = run.nodes();
     let none = BTreeSet::new();
     for (location, rows) in &done.ended.rows {
@@ -164,18 +170,7 @@ fn accounted(run: &Run, done: &Done, asked: &Asked) {
         }
     }
     if let Ending::Open(error) = &done.ending {
-        // What the driver may leave open: somebody goes on later.
-        let mut hands = run.draft.hands.iter();
-        // A command that may have been sent cannot be looked for where the role is gone.
-        let takes_role = hands.any(|hand| hand.deed == Deed::TakeRole);
-        let known = match error {
-            DriveError::Credentials { .. } | DriveError::Observe { .. } => true,
-            DriveError::Unsought { .. } => run.draft.wish.sends_itself && takes_role,
-            // A call of which nobody knows whether it took effect.
-            DriveError::Unresolved { .. } => run.draft.course.is_rough(),
-            _ => false,
-        };
-        assert!(known, "{error}");
+        may_give_up(run, done, error);
         return;
     }
     assert_eq!(done.ended.report.locations.len(), done.plan.locations.len());
@@ -196,6 +191,35 @@ fn accounted(run: &Run, done: &Done, asked: &Asked) {
     }
 }
 
+/// What a driver may leave open: somebody goes on later.
+fn may_give_up(run: &Run, done: &Done, error: &DriveError) {
+    let befell = &done.befell;
+    let has_struck = |all: &[Of]| done.struck.keys().any(|(of, _)| all.contains(of));
+    // A command that may have been sent cannot be looked for where the role is gone.
+    let mut hands = run.draft.hands.iter();
+    let takes_role = hands.any(|hand| hand.deed == Deed::TakeRole);
+    // Nobody looked for it in time, or a call that may have taken effect has no answer.
+    let late = befell.slept + befell.stood_still + befell.lost_records > 0 || run.draft.course.gap > 0;
+    let is_known = match error {
+        DriveError::Credentials { .. } | DriveError::Observe { .. } => true,
+        DriveError::Unsought { .. } => run.draft.wish.sends_itself && takes_role || has_struck(&[Of::Looks]),
+        DriveError::Unresolved { .. } => {
+            late || has_struck(&[Of::Starts, Of::Looks, Of::Appends, Of::Reads, Of::Documents])
+        }
+        // It lost the records in which a start was divided, and AWS has commands of these numbers.
+        DriveError::Strays { .. } => befell.lost_records > 0,
+        // The store did not answer for half an hour, or said five times that it may not. That the log is another one than was
+        // read is no answer of a store whose calls fail.
+        DriveError::Log { source, .. } => {
+            has_struck(&[Of::Appends, Of::Reads]) && source.kind() != PortErrorKind::Incompatible
+        }
+        DriveError::Rows { .. } => has_struck(&[Of::Rows]),
+        DriveError::RunsOn { .. } => has_struck(&[Of::Stops]) || takes_role,
+        _ => false,
+    };
+    assert!(is_known, "a driver gave up: {error}: {error:?}");
+}
+
 /// Law 2: exit code 0 is said only where every node of the census reached its goal, or is gone and
 /// may be.
 fn success_is_one(run: &Run, done: &Done, asked: &Asked) {
@@ -203,7 +227,7 @@ fn success_is_one(run: &Run, done: &Done, asked: &Asked) {
         return;
     }
     let nodes = run.nodes();
-    for (at, ids) in census(&run.draft) {
+    for (at, ids) in &asked.census {
         for id in ids {
             let node = nodes[id.as_str()];
             let gone = run.draft.wish.gone == "accept" && node["managed"] == false;
@@ -238,9 +262,8 @@ fn is_harmless(run: &Run) -> bool {
 }
 
 /// Whether a node may be unknown because calls failed. Once its results are read again it may not.
-fn is_hidden(run: &Run, done: &Done, row: &NodeRow) -> bool {
-    let calls_fail = !run.draft.course.faults.is_empty();
-    calls_fail && done.collected.is_none() && row.outcome == NodeOutcome::Unknown
+fn is_hidden(done: &Done, row: &NodeRow) -> bool {
+    !done.struck.is_empty() && done.collected.is_none() && row.outcome == NodeOutcome::Unknown
 }
 
 /// Where nobody takes anything away, a node that reached its goal is said to have.
@@ -257,7 +280,7 @@ fn good_nodes_are_told_good(run: &Run, done: &Done, asked: &Asked) {
             let fine = matches!(row.outcome, NodeOutcome::Done | NodeOutcome::PendingReboot);
             // What is done on a node goes on when its command has expired, as it may where a cutoff or a freeze is near.
             let runs_on = row.outcome == NodeOutcome::RunningAtExpiry && ran_on(run, node);
-            assert!(fine || runs_on || is_hidden(run, done, row), "{row:?} {node}");
+            assert!(fine || runs_on || is_hidden(done, row), "{row:?} {node}");
         }
     }
 }
@@ -276,7 +299,7 @@ fn ran_on(run: &Run, node: &Value) -> bool {
 /// first: a machine that a patch broke is no machine that somebody ended.
 fn gone_nodes_are_told_gone(run: &Run, done: &Done, asked: &Asked) {
     let comes_back = run.draft.hands.iter().any(|hand| hand.deed == Deed::Start);
-    let by_name = run.draft.names_nodes();
+    let by_name = run.names_nodes();
     let nodes = run.nodes();
     let begun = run.begun();
     for row in done.ended.rows.values().flatten() {
@@ -302,14 +325,14 @@ fn lost_nodes_are_told_lost(run: &Run, done: &Done) {
         let node = nodes[row.node.as_str()];
         if begun.contains(row.node.as_str()) && node["online"] == false {
             let lost = row.outcome == NodeOutcome::Lost;
-            assert!(lost || is_hidden(run, done, row), "{row:?} {node}");
+            assert!(lost || is_hidden(done, row), "{row:?} {node}");
         }
     }
 }
 
 /// Law 3: no location is said to be empty that had nodes.
-fn unknown_is_not_empty(run: &Run, done: &Done) {
-    let census = census(&run.draft);
+fn unknown_is_not_empty(done: &Done, asked: &Asked) {
+    let census = &asked.census;
     for skip in &done.plan.skipped {
         let at = (skip.account.to_string(), skip.region.to_string());
         assert!(!census.contains_key(&at), "{skip:?}");
@@ -319,10 +342,9 @@ fn unknown_is_not_empty(run: &Run, done: &Done) {
 /// Law 7: planning changes nothing, a refusal starts nothing, a Scan installs nothing, and nothing
 /// begins after somebody has cancelled an execution or replaced the runbook.
 fn safe_by_default(run: &Run) {
-    let runs = |state: &Value| (state["executions"].clone(), state["commands"].clone());
-    assert_eq!(runs(&run.before), runs(&run.planned));
+    assert_eq!(run.since, run.planned, "planning began something");
     if run.result.is_err() {
-        assert_eq!(runs(&run.before), runs(&run.after));
+        assert!(run.starts().is_empty(), "refused, and {:?} began", run.starts());
     }
     let words = run.result.as_ref().map_or(&[][..], |done| &done.gone_on);
     if let Some(stopped) = run.result.as_ref().ok().and_then(|done| done.stopped) {
@@ -368,9 +390,15 @@ fn no_copy_is_run(run: &Run) {
     }
 }
 
-/// When at the latest a driver has seen what happened at an instant: within some seconds in which it could see.
-fn seen_by(run: &Run, at: Timestamp) -> Timestamp {
-    let seen = |at: Timestamp| at.checked_add(SEEN_WITHIN).unwrap();
+/// Whether what became of nodes was read sooner or later, as far as calls go.
+fn are_read(done: &Done) -> bool {
+    let of_results = [Of::Looks, Of::Results, Of::Rows];
+    !done.struck.keys().any(|(of, _)| of_results.contains(of))
+}
+
+/// When at the latest a driver has seen what happened at an instant: within some time in which it could see.
+fn seen_by(run: &Run, at: Timestamp, within: SignedDuration) -> Timestamp {
+    let seen = |at: Timestamp| at.checked_add(within).unwrap_or(Timestamp::MAX);
     let blind = run.result.as_ref().map_or(&[][..], |done| &done.befell.blind);
     let mut latest = seen(at);
     let longer = |latest| {
@@ -385,7 +413,7 @@ fn seen_by(run: &Run, at: Timestamp) -> Timestamp {
     latest
 }
 
-/// When somebody stopped something, when at the latest an execution may begin after that, and whether it was
+/// When somebody stopped something of this campaign, when at the latest an execution may begin after that, and whether it was
 /// a cancel, after which a person may say to go on.
 pub(crate) fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
     let changes = run.after["changes"].as_array().unwrap().iter();
@@ -393,13 +421,17 @@ pub(crate) fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
     struck
         .filter_map(|one| {
             let at = time(&one["at"]);
+            if run.is_further() && at < run.began {
+                // Planned since then, with what the runbook was by then.
+                return None;
+            }
             let change = one["change"].as_object().unwrap();
-            let seen = seen_by(run, at);
+            let seen = seen_by(run, at, SEEN_WITHIN);
             let deleted = change.get("delete_document").map(|of| &of["name"]);
             let updated = change.get("update_document").map(|of| &of["document"]["name"]);
             let updated = updated.filter(|_| run.draft.wish.pin == "default");
             if change.contains_key("cancel_executions") || change.contains_key("cancel_commands") {
-                Some((at, seen, true))
+                is_of(run, at).then_some((at, seen, true))
             } else if !run.draft.wish.sends_itself
                 && deleted.into_iter().chain(updated).any(|name| name == RUNBOOK)
             {
@@ -411,34 +443,54 @@ pub(crate) fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
         .collect()
 }
 
+/// Whether what was cancelled at an instant can only be of this campaign: nothing of an earlier one ran by then.
+fn is_of(run: &Run, at: Timestamp) -> bool {
+    let all = ["executions", "commands"].map(|what| run.after[what].as_array().unwrap());
+    let mut earlier = all
+        .into_iter()
+        .flatten()
+        .filter(|one| run.since.contains(id_of(one)));
+    earlier.all(|one| end(one) < at)
+}
+
 /// Panics where a law is broken.
 pub(crate) fn hold(run: &Run) {
     let asked = &Asked::of_run(run);
+    of_one(run, asked);
+    if let Ok(done) = &run.result {
+        bounded::bounded(run, done);
+        labels::bounded(run, done);
+        collected::only_read(done);
+        names::bounded(done);
+        again::again(run, done, asked);
+    }
+}
+
+/// What holds of one campaign, be it the first or a further one.
+fn of_one(run: &Run, asked: &Asked) {
     exact(run, asked);
     once(run);
     safe_by_default(run);
     no_copy_is_run(run);
-    if let Ok(done) = &run.result {
-        accounted(run, done, asked);
-        success_is_one(run, done, asked);
-        what_never_began_is_told(run, done);
-        good_nodes_are_told_good(run, done, asked);
-        lost_nodes_are_told_lost(run, done);
-        gone_nodes_are_told_gone(run, done, asked);
-        unknown_is_not_empty(run, done);
-        bounded::bounded(run, done);
-        labels::bounded(run, done);
-        at_once::bounded(run, done, asked);
-        times::kept(run);
-        // What nobody can see for a while, or only late, is not heeded in time.
-        if !run.draft.course.is_rough() {
-            failures::bounded(run, done, asked);
-            alarms::heeded(run);
-        }
-        waves::in_order(run, done, asked);
-        asked::sent(run, asked);
-        collected::only_read(run, done);
-        names::bounded(done);
-        again::again(run, done, asked);
+    let Ok(done) = &run.result else { return };
+    let late = &done.befell.late;
+    assert!(late.is_empty(), "a start was handed to AWS's port {late:?}");
+    for error in &done.befell.left_open {
+        may_give_up(run, done, error);
     }
+    accounted(run, done, asked);
+    success_is_one(run, done, asked);
+    what_never_began_is_told(run, done);
+    if !run.is_further() {
+        good_nodes_are_told_good(run, done, asked);
+    }
+    lost_nodes_are_told_lost(run, done);
+    gone_nodes_are_told_gone(run, done, asked);
+    unknown_is_not_empty(done, asked);
+    at_once::bounded(run, done, asked);
+    times::kept(run);
+    failures::bounded(run, done, asked);
+    alarms::heeded(run, done);
+    waves::in_order(run, done, asked);
+    asked::sent(run, asked);
 }

@@ -30,4 +30,5 @@ mod trial;
 pub use bug::{Bug, Part};
 pub use campaign::{Campaign, Ended, Failure, central_region, in_memory, plan, plan_and_run};
 pub use counts::Counts;
-pub use trial::{Trials, Violation};
+pub use patchfleet_core::internals::Slip;
+pub use trial::{Mix, Trials, Violation};

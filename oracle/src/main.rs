@@ -1,6 +1,6 @@
 //! Runs random campaigns by the thousand, each held against the laws.
 
-use patchfleet_oracle::{Counts, Trials, Violation};
+use patchfleet_oracle::{Counts, Mix, Trials, Violation};
 use std::fmt;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 const USAGE: &str = "\
 Runs random campaigns in memory, and holds each against the laws.
 
-usage: patchfleet-oracle [--campaigns N] [--from N] [--seed N] [--threads N] [--only N] [--rough]
+usage: patchfleet-oracle [--campaigns N] [--from N] [--seed N] [--threads N] [--only N] [--rough | --both]
 
   --campaigns N  how many campaigns (default: 1000)
   --from N       the number of the first of them (default: 0), so that many can be run in parts
   --seed N       which campaigns: those of another seed are others (default: 7)
   --threads N    how many run at once (default: one for each core)
   --only N       the campaign with this number alone
-  --rough        others: with drivers beside each other, calls that fail, sleeps, logs that lose their end, and retries
+  --rough        rough ones alone: with drivers beside each other, calls that fail, sleeps, logs that lose their end, and retries
+  --both         each third campaign is rough, and the others are calm
 
 A campaign follows from the seed and its number, from 0. The exit code is 1 if a law does not hold.";
 
@@ -34,7 +35,7 @@ struct Args {
     seed: u64,
     threads: u64,
     only: Option<u64>,
-    is_rough: bool,
+    mix: Mix,
 }
 
 fn args() -> Result<Option<Args>, String> {
@@ -44,15 +45,15 @@ fn args() -> Result<Option<Args>, String> {
         seed: 7,
         threads: thread::available_parallelism().map_or(1, |n| n.get() as u64),
         only: None,
-        is_rough: false,
+        mix: Mix::Calm,
     };
     let mut args = std::env::args().skip(1);
     while let Some(name) = args.next() {
         if name == "--help" || name == "-h" {
             return Ok(None);
         }
-        if name == "--rough" {
-            read.is_rough = true;
+        if name == "--rough" || name == "--both" {
+            read.mix = if name == "--rough" { Mix::Rough } else { Mix::Both };
             continue;
         }
         let value = args.next().ok_or_else(|| format!("{name} needs a number"))?;
@@ -89,10 +90,7 @@ fn run(args: &Args) -> Sum {
     let sum = Mutex::new(Sum::default());
     let said = Mutex::new((Instant::now(), Instant::now()));
     let work = || {
-        let trials = match args.is_rough {
-            true => Trials::rough(args.seed),
-            false => Trials::new(args.seed),
-        };
+        let trials = Trials::new(args.seed, args.mix);
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= end {

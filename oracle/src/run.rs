@@ -6,12 +6,13 @@ mod drive;
 mod faults;
 mod people;
 
-pub(crate) use afterwards::{Collected, Tried};
+pub(crate) use afterwards::{Collected, Tried, Try};
 pub(crate) use drive::Befell;
 
 use crate::bug::Bug;
 use crate::campaign::{Campaign, Ended, in_memory, plan_until};
-use crate::draft::{Again, Draft, How, Of};
+use crate::draft::{Draft, How, Of};
+use crate::starts::id_of;
 use drive::Driving;
 use faults::Faults;
 use jiff::{SignedDuration, Timestamp};
@@ -26,7 +27,7 @@ use patchfleet_core::{
 use patchfleet_sim::{ClockMode, SimClock, world::World};
 use people::People;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a person says to go on with one campaign, at most.
 const MOST_WORDS: usize = 5;
@@ -34,9 +35,13 @@ const MOST_WORDS: usize = 5;
 /// A draft that was planned and, unless it was refused, driven.
 pub(crate) struct Run {
     pub(crate) draft: Draft,
-    /// The simulator's state before anything was asked, after planning, and at the end.
-    pub(crate) before: Value,
-    pub(crate) planned: Value,
+    /// What had been begun in the world before this campaign was planned, by id. Nothing, but for a further campaign.
+    pub(crate) since: BTreeSet<String>,
+    /// What had been begun once it was planned.
+    pub(crate) planned: BTreeSet<String>,
+    /// When it was planned and written down.
+    pub(crate) began: Timestamp,
+    /// The simulator's state at the end.
     pub(crate) after: Value,
     pub(crate) result: Result<Done, Refusal>,
 }
@@ -57,7 +62,7 @@ pub(crate) struct Done {
     pub(crate) struck: BTreeMap<(Of, How), usize>,
     /// That its results were read again, and what was tried again after it.
     pub(crate) collected: Option<Collected>,
-    pub(crate) retries: Vec<(Again, Tried)>,
+    pub(crate) retries: Vec<Try>,
 }
 
 /// How driving ended.
@@ -82,25 +87,38 @@ impl Run {
         world.keep_requests(0);
         let clock = SimClock::new(world, ClockMode::Jump);
         let ports = in_memory(&clock, &request.access).unwrap();
-        let state = || clock.with_world(|world| world.state());
-        let before = state();
         let planned = plan_until(&ports, &request, Bug::cutoff(bug, draft)).await;
-        let at_plan = state();
+        let at_plan = begun_in(&clock);
+        let idle = SignedDuration::from_secs(draft.idle.into());
+        ports.clock.sleep_until(ports.clock.now() + idle).await;
+        let began = ports.clock.now();
         let (after, result) = match planned {
             Ok(plan) => {
                 let (after, done) = drive(draft, plan, &ports, &clock).await;
                 (after, Ok(done))
             }
-            Err(PlanError::Refused(refusal)) => (state(), Err(refusal)),
+            Err(PlanError::Refused(refusal)) => (clock.with_world(|world| world.state()), Err(refusal)),
             Err(PlanError::Port(error)) => panic!("{error}"),
         };
         Self {
             draft: draft.clone(),
-            before,
+            since: BTreeSet::new(),
             planned: at_plan,
+            began,
             after,
             result,
         }
+    }
+
+    /// Whether it tries again what another campaign left.
+    pub(crate) fn is_further(&self) -> bool {
+        let done = self.result.as_ref();
+        done.is_ok_and(|done| done.plan.retries.is_some())
+    }
+
+    /// Whether each start has to name its nodes.
+    pub(crate) fn names_nodes(&self) -> bool {
+        self.is_further() || self.draft.names_nodes()
     }
 
     /// The nodes of the world at its end, by id.
@@ -110,10 +128,15 @@ impl Run {
     }
 }
 
+/// What has been begun in a world, by id.
+fn begun_in(clock: &SimClock) -> BTreeSet<String> {
+    let (executions, commands) = clock.with_world(|world| world.runs());
+    let all = executions.iter().chain(&commands);
+    all.map(|one| id_of(one).to_owned()).collect()
+}
+
 /// Drives the plan to its end, and does what is done afterwards. Gives the world's state at the end of the campaign itself.
 async fn drive(draft: &Draft, plan: Plan, ports: &Ports, clock: &SimClock) -> (Value, Done) {
-    let idle = SignedDuration::from_secs(draft.idle.into());
-    ports.clock.sleep_until(ports.clock.now() + idle).await;
     let campaign = Campaign::begin(ports, plan.clone()).await.unwrap();
     let driving = Driving::new(draft, campaign, clock);
     let mut ending = driving.to_rest().await;
@@ -132,8 +155,8 @@ async fn drive(draft: &Draft, plan: Plan, ports: &Ports, clock: &SimClock) -> (V
     let mut ended = campaign.account(&state).await.unwrap();
     let is_over = matches!(ending, Ending::Finished);
     let mut collected = None;
-    if draft.course.collects && is_over {
-        let (now, before) = afterwards::collect(campaign, ended, clock).await;
+    if is_over && let Some(collects) = draft.course.collects {
+        let (now, before) = afterwards::collect(draft, collects, campaign, ended, clock).await;
         (ended, collected) = (now, Some(before));
     }
     let after = clock.with_world(|world| world.state());

@@ -22,9 +22,14 @@ pub(crate) struct Span<'a> {
 impl Span<'_> {
     /// Its id.
     pub(crate) fn id(&self) -> &str {
-        let id = |name: &str| self.what[name].as_str();
-        id("execution_id").or_else(|| id("command_id")).unwrap()
+        id_of(self.what)
     }
+}
+
+/// The id of an execution or of a command.
+pub(crate) fn id_of(what: &Value) -> &str {
+    let id = |name: &str| what[name].as_str();
+    id("execution_id").or_else(|| id("command_id")).unwrap()
 }
 
 pub(crate) fn time(of: &Value) -> Timestamp {
@@ -48,9 +53,25 @@ impl Run {
         self.after[what].as_array().unwrap().iter()
     }
 
-    /// The commands, whoever sent them.
-    pub(crate) fn commands(&self) -> impl Iterator<Item = &Value> {
+    /// The commands of every campaign in the world, whoever sent them.
+    pub(crate) fn all_commands(&self) -> impl Iterator<Item = &Value> {
         self.all("commands")
+    }
+
+    /// The commands of this campaign, whoever sent them.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Value> {
+        self.all("commands").filter(|one| self.is_own(one, "execution"))
+    }
+
+    /// The executions of this campaign.
+    fn executions(&self) -> impl Iterator<Item = &Value> {
+        self.all("executions").filter(|one| self.is_own(one, "parent"))
+    }
+
+    /// Whether neither this nor what began it was there before the campaign.
+    fn is_own(&self, one: &Value, began: &str) -> bool {
+        let began = one[began].as_str();
+        !self.since.contains(id_of(one)) && began.is_none_or(|id| !self.since.contains(id))
     }
 
     /// The nodes on which a command began.
@@ -67,7 +88,7 @@ impl Run {
         if self.draft.wish.sends_itself {
             return self.commands().map(of_command).collect();
         }
-        self.all("executions")
+        self.executions()
             .filter(|one| one["parent"].is_null())
             .map(|what| Span {
                 what,
@@ -83,7 +104,7 @@ impl Run {
         if self.draft.wish.sends_itself {
             return self.commands().map(of_command).collect();
         }
-        self.all("executions")
+        self.executions()
             .filter(|one| !one["parent"].is_null())
             .map(|what| Span {
                 what,

@@ -17,8 +17,40 @@ const SHRINKS: u32 = 300;
 /// The campaigns of a seed.
 pub struct Trials {
     seed: u64,
-    is_rough: bool,
-    drafts: BoxedStrategy<Draft>,
+    mix: Mix,
+    calm: BoxedStrategy<Draft>,
+    rough: BoxedStrategy<Draft>,
+}
+
+/// Which campaigns there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mix {
+    /// Of one driver at a time, whose calls all have their answers.
+    Calm,
+    /// With drivers beside each other, calls that fail, sleeps, logs that lose their end, and further campaigns for what was left.
+    Rough,
+    /// Each third one is rough, and the others are calm. Each is the one with its number of its kind.
+    Both,
+}
+
+impl Mix {
+    /// Whether the campaign with this number is rough.
+    #[must_use]
+    pub fn is_rough(self, number: u64) -> bool {
+        match self {
+            Self::Calm => false,
+            Self::Rough => true,
+            Self::Both => number % 3 == 2,
+        }
+    }
+
+    fn option(self) -> &'static str {
+        match self {
+            Self::Calm => "",
+            Self::Rough => "--rough ",
+            Self::Both => "--both ",
+        }
+    }
 }
 
 /// A law that does not hold.
@@ -26,8 +58,8 @@ pub struct Trials {
 pub struct Violation {
     /// The seed of the campaign.
     pub seed: u64,
-    /// Whether it is one of the rough campaigns.
-    pub is_rough: bool,
+    /// Which campaigns it is one of.
+    pub mix: Mix,
     /// Its number.
     pub number: u64,
     /// What is wrong with the smallest case.
@@ -37,24 +69,21 @@ pub struct Violation {
 }
 
 impl Trials {
-    /// The campaigns of this seed: of one driver at a time, whose calls all have their answers.
+    /// The campaigns of this seed.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, mix: Mix) -> Self {
         Self {
             seed,
-            is_rough: false,
-            drafts: drafts(false),
+            mix,
+            calm: drafts(false),
+            rough: drafts(true),
         }
     }
 
-    /// Other campaigns of this seed: drivers beside each other, calls that fail, sleeps, logs that lose their end, and further campaigns
-    /// for what was left.
-    #[must_use]
-    pub fn rough(seed: u64) -> Self {
-        Self {
-            seed,
-            is_rough: true,
-            drafts: drafts(true),
+    fn drafts(&self, number: u64) -> &BoxedStrategy<Draft> {
+        match self.mix.is_rough(number) {
+            true => &self.rough,
+            false => &self.calm,
         }
     }
 
@@ -73,7 +102,7 @@ impl Trials {
     pub fn notice(&self, bug: Bug, words: &str, campaigns: usize) -> Option<u64> {
         let may_show = |number: &u64| {
             let mut runner = self.runner(*number, 0);
-            let tree = self.drafts.new_tree(&mut runner);
+            let tree = self.drafts(*number).new_tree(&mut runner);
             tree.is_ok_and(|tree| bug.matters(&tree.current()))
         };
         let is_told = |number: &u64| {
@@ -98,12 +127,12 @@ impl Trials {
         let mut runner = self.runner(number, if bug.is_some() { 0 } else { SHRINKS });
         let violation = |reason: String, smallest: String| Violation {
             seed: self.seed,
-            is_rough: self.is_rough,
+            mix: self.mix,
             number,
             reason,
             smallest,
         };
-        let tree = match self.drafts.new_tree(&mut runner) {
+        let tree = match self.drafts(number).new_tree(&mut runner) {
             Ok(tree) => tree,
             Err(reason) => return Err(violation(reason.to_string(), "none could be drawn".to_owned())),
         };
@@ -137,17 +166,17 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             seed,
-            is_rough,
+            mix,
             number,
             reason,
             smallest,
         } = self;
-        let rough = if *is_rough { "--rough " } else { "" };
+        let option = mix.option();
         writeln!(f, "campaign {number} of seed {seed} breaks a law: {reason}")?;
         writeln!(f, "the smallest case found: {smallest}")?;
         write!(
             f,
-            "to run it alone: cargo run --profile oracle -p patchfleet-oracle -- {rough}--seed {seed} --only {number}"
+            "to run it alone: cargo run --profile oracle -p patchfleet-oracle -- {option}--seed {seed} --only {number}"
         )
     }
 }

@@ -6,7 +6,7 @@
     reason = "clippy lets #[test] functions do so, and this is their helper"
 )]
 
-use patchfleet_oracle::{Counts, Trials};
+use patchfleet_oracle::{Counts, Mix, Trials};
 
 /// The campaigns run in this many threads.
 const THREADS: u64 = 4;
@@ -18,10 +18,10 @@ const CAMPAIGNS: u64 = 200;
 const ROUGH_CAMPAIGNS: u64 = 100;
 
 /// Runs so many campaigns, and counts what happened in them.
-fn counted(campaigns: u64, all: fn() -> Trials) -> Counts {
+fn counted(campaigns: u64, mix: Mix) -> Counts {
     let share = |share: u64| {
         move || {
-            let trials = all();
+            let trials = Trials::new(7, mix);
             let mut counts = Counts::default();
             for number in (0..campaigns).filter(|number| number % THREADS == share) {
                 match trials.run(number) {
@@ -43,7 +43,7 @@ fn counted(campaigns: u64, all: fn() -> Trials) -> Counts {
 
 #[test]
 fn laws_1_to_5_hold_while_calls_fail_and_drivers_meet_and_what_is_left_is_tried_again() {
-    let counts = counted(ROUGH_CAMPAIGNS, || Trials::rough(7));
+    let counts = counted(ROUGH_CAMPAIGNS, Mix::Rough);
     println!("{counts}");
     for (what, least) in [
         ("campaigns with something to do", 50),
@@ -60,7 +60,7 @@ fn laws_1_to_5_hold_while_calls_fail_and_drivers_meet_and_what_is_left_is_tried_
 
 #[test]
 fn laws_1_to_5_and_7_hold_while_others_do_everything() {
-    let counts = counted(CAMPAIGNS, || Trials::new(7));
+    let counts = counted(CAMPAIGNS, Mix::Calm);
     println!("{counts}");
     let deeds = counts.iter().filter(|(what, _)| what.starts_with("deed: "));
     assert_eq!(deeds.count(), 18);

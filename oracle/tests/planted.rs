@@ -1,11 +1,11 @@
 //! What holds the laws notices bugs: a rule of admission that is not asked, and a part of the request that the campaign is not
-//! told. Of the campaigns in which one may show, it shows in one of the first, and the law says so in its own words.
+//! told. And a line of care that is left out, in rough campaigns. Of the campaigns in which one may show, it shows in one of the first, and the law says so in its own words.
 //!
 //! The rules of stopping, of freezes and of calendars are asked once more right before a start is sent, and that of the order
 //! shows only where a start has no answer. So nothing is begun without these, as tests of the engine show.
 
 use patchfleet_core::campaign::Rule;
-use patchfleet_oracle::{Bug, Part, Trials};
+use patchfleet_oracle::{Bug, Mix, Part, Slip, Trials};
 
 /// In how many campaigns at most.
 const CAMPAIGNS: usize = 100;
@@ -14,7 +14,7 @@ const CAMPAIGNS: usize = 100;
 const NOT_NOTICED: &str = "is not noticed";
 
 /// Panics if the laws do not notice these, each in these words.
-fn assert_noticed(bugs: &[(Bug, &str)]) {
+fn assert_noticed(mix: Mix, bugs: &[(Bug, &str)]) {
     // Each bug that is noticed is a panic, of which nobody needs to hear.
     std::panic::set_hook(Box::new(|panic| {
         let text = panic.to_string();
@@ -22,7 +22,7 @@ fn assert_noticed(bugs: &[(Bug, &str)]) {
             eprintln!("{text}");
         }
     }));
-    let trials = Trials::new(7);
+    let trials = Trials::new(7, mix);
     for (bug, words) in bugs {
         let noticed = trials.notice(*bug, words, CAMPAIGNS);
         assert!(noticed.is_some(), "{bug:?} {NOT_NOTICED}");
@@ -32,73 +32,128 @@ fn assert_noticed(bugs: &[(Bug, &str)]) {
 
 #[test]
 fn a_rule_of_waves_that_is_not_asked_is_noticed() {
-    assert_noticed(&[
-        (Bug::NotAsked(Rule::Wave), "was over"),
-        (Bug::NotAsked(Rule::Gate), "with Gate"),
-        (Bug::NotAsked(Rule::Approval), "nobody had approved"),
-        (Bug::NotAsked(Rule::Soak), "after wave"),
-    ]);
+    assert_noticed(
+        Mix::Calm,
+        &[
+            (Bug::NotAsked(Rule::Wave), "was over"),
+            (Bug::NotAsked(Rule::Gate), "with Gate"),
+            (Bug::NotAsked(Rule::Approval), "nobody had approved"),
+            (Bug::NotAsked(Rule::Soak), "after wave"),
+        ],
+    );
 }
 
 #[test]
 fn a_rule_of_budgets_that_is_not_asked_is_noticed() {
-    assert_noticed(&[
-        (Bug::NotAsked(Rule::Budget), "are at work at once, allowed are"),
-        (Bug::NotAsked(Rule::Fleet), "are damaged, allowed are"),
-        (Bug::NotAsked(Rule::Labels), "at work at once, allowed are"),
-    ]);
+    assert_noticed(
+        Mix::Calm,
+        &[
+            (Bug::NotAsked(Rule::Budget), "are at work at once, allowed are"),
+            (Bug::NotAsked(Rule::Fleet), "are damaged, allowed are"),
+            (Bug::NotAsked(Rule::Labels), "at work at once, allowed are"),
+        ],
+    );
 }
 
 #[test]
 fn a_breaker_or_an_alarm_that_is_not_heeded_is_noticed() {
-    assert_noticed(&[
-        (Bug::NotAsked(Rule::Breaker), "had failed"),
-        (Bug::NotTold(Part::FailuresInARow), "had failed in a row"),
-        (Bug::NotTold(Part::FailureShare), "of the last"),
-        (Bug::NotAsked(Rule::Alarm), "the alarm had gone off"),
-        (Bug::NotTold(Part::Alarm), "the alarm had gone off"),
-    ]);
+    assert_noticed(
+        Mix::Calm,
+        &[
+            (Bug::NotAsked(Rule::Breaker), "had failed"),
+            (Bug::NotTold(Part::FailuresInARow), "had failed in a row"),
+            (Bug::NotTold(Part::FailureShare), "of the last"),
+            (Bug::NotAsked(Rule::Alarm), "the alarm had gone off"),
+            (Bug::NotTold(Part::Alarm), "the alarm had gone off"),
+        ],
+    );
 }
 
 #[test]
 fn times_that_a_campaign_does_not_know_are_noticed() {
-    assert_noticed(&[
-        (Bug::NotTold(Part::Freezes), "began in Freeze"),
-        (Bug::NotTold(Part::Freezes), "was alive in Freeze"),
-        (Bug::NotTold(Part::Calendars), "the calendars had not been open"),
-        (Bug::NotTold(Part::Cutoff), "was alive after"),
-    ]);
+    assert_noticed(
+        Mix::Calm,
+        &[
+            (Bug::NotTold(Part::Freezes), "began in Freeze"),
+            (Bug::NotTold(Part::Freezes), "was alive in Freeze"),
+            (Bug::NotTold(Part::Calendars), "the calendars had not been open"),
+            (Bug::NotTold(Part::Cutoff), "was alive after"),
+        ],
+    );
 }
 
 #[test]
 fn budgets_that_a_campaign_does_not_know_are_noticed() {
-    assert_noticed(&[
-        (
-            Bug::NotTold(Part::LocationErrors),
-            "locations had failed, allowed are",
-        ),
-        (
-            Bug::NotTold(Part::LocationsAtOnce),
-            "are at work at once, allowed are",
-        ),
-        (Bug::NotTold(Part::NodesAtOnce), "nodes at once, allowed are"),
-    ]);
+    assert_noticed(
+        Mix::Calm,
+        &[
+            (
+                Bug::NotTold(Part::LocationErrors),
+                "locations had failed, allowed are",
+            ),
+            (
+                Bug::NotTold(Part::LocationsAtOnce),
+                "are at work at once, allowed are",
+            ),
+            (Bug::NotTold(Part::NodesAtOnce), "nodes at once, allowed are"),
+        ],
+    );
 }
 
 #[test]
 fn what_a_wave_has_of_its_own_and_a_campaign_does_not_know_is_noticed() {
-    assert_noticed(&[
-        (Bug::NotTold(Part::WavePatch), "left == right"),
-        (Bug::NotTold(Part::WaveNodes), "nodes at once, allowed are"),
-        (
-            Bug::NotTold(Part::WaveLocations),
-            "are at work at once, allowed are",
-        ),
-        (
-            Bug::NotTold(Part::WaveErrors),
-            "locations had failed, allowed are",
-        ),
-        (Bug::NotTold(Part::WaveFleet), "of wave"),
-        (Bug::NotTold(Part::WaveSize), "and may have"),
-    ]);
+    assert_noticed(
+        Mix::Calm,
+        &[
+            (Bug::NotTold(Part::WavePatch), "left == right"),
+            (Bug::NotTold(Part::WaveNodes), "nodes at once, allowed are"),
+            (
+                Bug::NotTold(Part::WaveLocations),
+                "are at work at once, allowed are",
+            ),
+            (
+                Bug::NotTold(Part::WaveErrors),
+                "locations had failed, allowed are",
+            ),
+            (Bug::NotTold(Part::WaveFleet), "of wave"),
+            (Bug::NotTold(Part::WaveSize), "and may have"),
+        ],
+    );
+}
+
+#[test]
+fn a_driver_that_takes_every_record_for_its_own_is_noticed() {
+    assert_noticed(
+        Mix::Rough,
+        &[(Bug::Slips(Slip::TakesEveryRecord), "a driver gave up")],
+    );
+}
+
+#[test]
+fn a_driver_that_does_not_look_for_what_the_log_lost_is_noticed() {
+    assert_noticed(Mix::Rough, &[(Bug::Slips(Slip::TrustsTheLog), "twice")]);
+}
+
+#[test]
+fn a_second_attempt_of_what_may_run_is_noticed() {
+    assert_noticed(
+        Mix::Rough,
+        &[(Bug::Slips(Slip::TakesWhatMayRun), "is tried again by Unreached")],
+    );
+}
+
+#[test]
+fn a_retry_that_counts_anew_is_noticed() {
+    assert_noticed(
+        Mix::Rough,
+        &[(Bug::Slips(Slip::CountsAnew), "are damaged, allowed are")],
+    );
+}
+
+#[test]
+fn a_start_that_is_sent_late_is_noticed() {
+    assert_noticed(
+        Mix::Rough,
+        &[(Bug::Slips(Slip::SendsLate), "handed to AWS's port")],
+    );
 }

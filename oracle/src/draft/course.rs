@@ -19,7 +19,7 @@ pub(crate) struct Course {
     /// Whether a person has starts sent again of which nobody knows whether they took effect.
     pub(crate) sends_again: bool,
     /// Whether results are read again once the campaign is over.
-    pub(crate) collects: bool,
+    pub(crate) collects: Option<Collects>,
     /// What is tried again once the campaign is over, one campaign after the other.
     pub(crate) retries: Vec<Again>,
 }
@@ -103,6 +103,15 @@ pub(crate) struct Restore {
     /// After which death, from 0.
     pub(crate) death: usize,
     pub(crate) records: usize,
+}
+
+/// When results are read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Collects {
+    /// Once the campaign is over.
+    AtOnce,
+    /// Once other people have done all that they do, too.
+    Late,
 }
 
 /// Which nodes a further campaign is for.
@@ -209,7 +218,9 @@ pub(super) fn courses() -> impl Strategy<Value = Course> {
         gap,
         prop::option::weighted(0.15, restore),
     );
-    let later = (any::<bool>(), any::<bool>(), retries());
+    let collects =
+        prop_oneof![2 => Just(None), 1 => Just(Some(Collects::AtOnce)), 1 => Just(Some(Collects::Late))];
+    let later = (any::<bool>(), collects, retries());
     (drivers, faults, later).prop_map(
         |((company, pauses, gap, restore), faults, (sends_again, collects, retries))| {
             // A driver beside it would find that its log was cut short, which ends it.

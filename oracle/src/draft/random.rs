@@ -97,8 +97,17 @@ pub(crate) fn drafts(rough: bool) -> BoxedStrategy<Draft> {
     if !rough {
         return drafts.boxed();
     }
-    let with = |(draft, course): (Draft, Course)| Draft { course, ..draft };
-    (drafts, courses()).prop_map(with).boxed()
+    let with = |(draft, course, loses): (Draft, Course, Option<Death>)| {
+        let mut draft = Draft { course, ..draft };
+        if let Some(death) = loses.filter(|_| draft.course.restore.is_some()) {
+            // What AWS takes no client token for would take effect twice.
+            draft.wish.sends_itself = true;
+            draft.deaths.insert(0, death);
+        }
+        draft.made_valid()
+    };
+    let loses = prop::option::weighted(0.6, (2..14_usize).prop_map(Death::Turns));
+    (drafts, courses(), loses).prop_map(with).boxed()
 }
 
 /// Campaigns of which much fails, whose budgets stop nothing, and in which nobody meddles, so that a breaker has something to do.

@@ -85,18 +85,20 @@ impl Own {
 }
 
 impl Wave {
-    /// As the request says it. With `by_tag` an account is named by its tag in the organization.
-    pub(super) fn asked(&self, name: &str, by_tag: bool) -> Value {
+    /// As the request says it. An account is named by its id, by a tag in the organization, or by two.
+    pub(super) fn asked(&self, name: &str, tags: usize) -> Value {
         // A canary without a node would refuse the plan.
         let mut asked = json!({ "name": name, "if_empty": "skip", "approval": self.approval });
         match self.has {
             Has::Region(region) => asked["regions"] = json!([REGIONS[region]]),
             Has::Account(account) => {
                 let id = Draft::location(account * REGIONS.len()).0;
-                if by_tag {
-                    asked["account_tags"] = json!({ "Number": [id] });
-                } else {
-                    asked["accounts"] = json!([id]);
+                match tags {
+                    0 => asked["accounts"] = json!([id]),
+                    1 => asked["account_tags"] = json!({ "Number": [id] }),
+                    _ => {
+                        asked["account_tags"] = json!({ "Number": ["none", id], "Stage": [stage(account)] });
+                    }
                 }
             }
             Has::Count(count) => asked["locations"] = json!(count),
@@ -116,6 +118,11 @@ impl Wave {
         self.own.asked(&mut asked);
         asked
     }
+}
+
+/// The value of the tag `Stage` of the account with this index.
+pub(super) fn stage(account: usize) -> &'static str {
+    if account == 0 { "first" } else { "later" }
 }
 
 impl Draft {

@@ -140,9 +140,9 @@ impl Draft {
             asked["budget"]["labels"] = json!([asked_of]);
         }
         if !wish.waves.is_empty() {
-            let by_tag = self.seed.is_multiple_of(2);
+            let tags = [0, 1, 0, 2][self.seed as usize % 4];
             let waves = wish.waves.iter().zip(WAVES);
-            asked["waves"] = waves.map(|(wave, name)| wave.asked(name, by_tag)).collect();
+            asked["waves"] = waves.map(|(wave, name)| wave.asked(name, tags)).collect();
         }
         if let Some(breaker) = &wish.breaker {
             asked["breaker"] = breaker.asked();

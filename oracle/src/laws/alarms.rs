@@ -3,7 +3,7 @@
 //! When the alarm goes off follows from the draft.
 
 use crate::draft::Hand;
-use crate::run::Run;
+use crate::run::{Done, Run};
 use jiff::{SignedDuration, Timestamp};
 
 /// For how long an answer counts (docs/requests.md), and a few seconds in which a start is on its way.
@@ -12,17 +12,19 @@ const ASKED_WITHIN: SignedDuration = SignedDuration::from_secs(60 + 5);
 /// is asked once a minute then.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(2 * 60);
 
-pub(super) fn heeded(run: &Run) {
+pub(super) fn heeded(run: &Run, done: &Done) {
     let breaker = run.draft.wish.breaker.as_ref();
     let Some(alarm) = breaker.and_then(|breaker| breaker.alarm.as_ref()) else {
         return;
     };
-    let (began, starts) = (began(run), run.starts());
+    let starts = run.starts();
+    // What was seen and is forgotten was not seen.
+    let remembers = done.befell.lost_records == 0;
     for (from, to) in alarm.goes_off(run.draft.start()) {
         let later = |at: Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(Timestamp::MAX);
         // Nobody asks before the campaign begins.
-        let asked_from = from.max(began);
-        let is_seen = to > later(asked_from, SEEN_WITHIN);
+        let asked_from = from.max(run.began);
+        let is_seen = remembers && to > super::seen_by(run, asked_from, SEEN_WITHIN);
         let until = if is_seen { Timestamp::MAX } else { to };
         for start in &starts {
             let is_late = later(asked_from, ASKED_WITHIN) < start.from && start.from < until;
@@ -34,21 +36,20 @@ pub(super) fn heeded(run: &Run) {
         }
     }
     if alarm.is_handed {
-        stopped_by_it(run);
+        stopped_by_it(run, done);
     }
 }
 
 /// Once AWS stopped an execution for the alarm, and there was time to see so, nothing more begins, whatever a person says.
-fn stopped_by_it(run: &Run) {
-    let person = run.result.as_ref().is_ok_and(|done| done.stopped.is_some());
-    if person || !run.draft.hands.iter().all(Hand::is_of_nodes) {
+fn stopped_by_it(run: &Run, done: &Done) {
+    if done.stopped.is_some() || !run.draft.hands.iter().all(Hand::is_of_nodes) {
         return;
     }
     let starts = run.starts();
     let stopped = starts.iter().filter(|one| one.what["status"] == "Cancelled");
     for stopped in stopped {
         for start in &starts {
-            let is_late = start.from.duration_since(stopped.to) > super::SEEN_WITHIN;
+            let is_late = start.from > super::seen_by(run, stopped.to, super::SEEN_WITHIN);
             assert!(
                 !is_late,
                 "{} began after {} was stopped",
@@ -56,11 +57,4 @@ fn stopped_by_it(run: &Run) {
             );
         }
     }
-}
-
-/// When the campaign began.
-fn began(run: &Run) -> Timestamp {
-    let planned: Timestamp = crate::starts::time(&run.planned["now"]);
-    let idle = SignedDuration::from_secs(run.draft.idle.into());
-    planned.checked_add(idle).unwrap()
 }

@@ -4,6 +4,7 @@ use super::bounded::comes_to;
 use crate::draft::{Draft, Has, Wave};
 use crate::run::{Done, Run};
 use crate::starts::{Pair, place};
+use patchfleet_core::request;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,9 @@ pub(super) struct Doing {
 
 /// What is done in each location.
 pub(super) struct Asked {
+    /// The nodes that the campaign is for, by location: those that the request selects at the start, or those that a further
+    /// campaign names.
+    pub(super) census: BTreeMap<Pair, BTreeSet<String>>,
     /// The wave of each location of the plan, from 0.
     pub(super) waves: BTreeMap<Pair, usize>,
     in_waves: Vec<Doing>,
@@ -34,8 +38,14 @@ impl Asked {
             reboot: wave.own.reboot.unwrap_or(whole.reboot),
         };
         let done = run.result.as_ref().ok();
+        let census = match done {
+            Some(done) if run.is_further() => named(run, done),
+            _ => selected(&run.draft),
+        };
+        let waves = |done: &Done| waves(&run.draft, done, &census, run.is_further());
         Self {
-            waves: done.map(|done| waves(&run.draft, done)).unwrap_or_default(),
+            waves: done.map(waves).unwrap_or_default(),
+            census,
             in_waves: wish.waves.iter().map(of_wave).collect(),
             whole,
         }
@@ -54,8 +64,36 @@ impl Asked {
     }
 }
 
-/// The wave of each location of the plan, from 0. A wave that draws its locations has those that the plan says.
-fn waves(draft: &Draft, done: &Done) -> BTreeMap<Pair, usize> {
+/// The nodes that the request selects at the start, by location.
+fn selected(draft: &Draft) -> BTreeMap<Pair, BTreeSet<String>> {
+    let mut census: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for (id, place) in draft.selected() {
+        census.entry(Draft::location(place)).or_default().insert(id);
+    }
+    census
+}
+
+/// The nodes that a further campaign names, by location.
+fn named(run: &Run, done: &Done) -> BTreeMap<Pair, BTreeSet<String>> {
+    let request::Selector::NodeIds(ids) = &done.plan.request.targets.selector else {
+        panic!("a further campaign names no nodes");
+    };
+    let nodes = run.nodes();
+    let mut census: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for id in ids {
+        let at = place(nodes[id.as_str()]);
+        census.entry(at).or_default().insert(id.to_string());
+    }
+    census
+}
+
+/// The wave of each location of the plan, from 0. A wave that draws its locations has those that the plan says, and so many.
+fn waves(
+    draft: &Draft,
+    done: &Done,
+    census: &BTreeMap<Pair, BTreeSet<String>>,
+    is_further: bool,
+) -> BTreeMap<Pair, usize> {
     let mut waves = BTreeMap::new();
     for one in &done.plan.locations {
         let at = (one.account.to_string(), one.region.to_string());
@@ -79,24 +117,57 @@ fn waves(draft: &Draft, done: &Done) -> BTreeMap<Pair, usize> {
         match wave.has {
             Has::Count(count) => {
                 let has = waves.values().filter(|wave| **wave == number).count();
-                assert!(has <= count as usize, "wave {number} has {has} locations");
+                let left = waves.values().filter(|wave| **wave >= number).count();
+                assert!(
+                    has == left.min(count as usize),
+                    "wave {number} has {has} locations of {left}, and is to have {count}"
+                );
             }
-            Has::Nodes(count) => has_so_many_nodes(draft, &waves, number, count as usize),
+            Has::Nodes(count) => {
+                has_so_many_nodes(draft, (&waves, census), number, (count as usize, is_further));
+            }
             Has::Region(_) | Has::Account(_) => {}
         }
     }
     waves
 }
 
-/// A wave has no more nodes than that, or else one location alone, which is the smallest that it could have.
-fn has_so_many_nodes(draft: &Draft, waves: &BTreeMap<Pair, usize>, number: usize, most: usize) {
-    let mut sizes: BTreeMap<Pair, usize> = BTreeMap::new();
-    for (_, place) in draft.selected() {
-        *sizes.entry(Draft::location(place)).or_default() += 1;
-    }
-    let size = |at: &Pair| sizes.get(at).copied().unwrap_or(0);
+/// A wave has no more nodes than that, or else one location alone, which is the smallest that it could have. It has one, if
+/// there is one with a node that answers.
+fn has_so_many_nodes(
+    draft: &Draft,
+    (waves, census): (&BTreeMap<Pair, usize>, &BTreeMap<Pair, BTreeSet<String>>),
+    number: usize,
+    (most, is_further): (usize, bool),
+) {
+    let size = |at: &Pair| census.get(at).map_or(0, BTreeSet::len);
     let mine: Vec<&Pair> = of_wave(waves, number).collect();
     let sum: usize = mine.iter().map(|at| size(at)).sum();
+    // Which nodes answer when a further campaign is planned, the draft does not say.
+    let online: BTreeSet<Pair> = draft
+        .online()
+        .into_iter()
+        .filter(|_| !is_further)
+        .map(|(_, place)| Draft::location(place))
+        .collect();
+    let later = || {
+        let later = waves.iter().filter(|(_, wave)| **wave > number);
+        later.filter(|(at, _)| online.contains(*at))
+    };
+    if mine.is_empty() {
+        let left: Vec<_> = later().collect();
+        assert!(
+            left.is_empty(),
+            "wave {number} has no location, and {left:?} are left"
+        );
+    }
+    for (other, _) in later() {
+        // One that would have fitted was passed over.
+        assert!(
+            sum + size(other) > most,
+            "wave {number} has {mine:?} with {sum} nodes, and {other:?} fits into {most}"
+        );
+    }
     if sum <= most {
         return;
     }
@@ -104,13 +175,7 @@ fn has_so_many_nodes(draft: &Draft, waves: &BTreeMap<Pair, usize>, number: usize
         mine.len() == 1,
         "wave {number} has {sum} nodes in {mine:?}, and may have {most}"
     );
-    let online: BTreeSet<Pair> = draft
-        .online()
-        .into_iter()
-        .map(|(_, place)| Draft::location(place))
-        .collect();
-    let later = waves.iter().filter(|(_, wave)| **wave > number);
-    for (other, _) in later.filter(|(at, _)| online.contains(*at)) {
+    for (other, _) in later() {
         assert!(
             size(other) >= sum,
             "wave {number} has {mine:?} with its {sum} nodes, and {other:?} has fewer"
@@ -128,7 +193,7 @@ pub(super) fn of_wave(waves: &BTreeMap<Pair, usize>, number: usize) -> impl Iter
 
 /// Each command does what is asked for in its location, and may leave as many nodes failed.
 pub(super) fn sent(run: &Run, asked: &Asked) {
-    let (wish, census) = (&run.draft.wish, super::census(&run.draft));
+    let (wish, census) = (&run.draft.wish, &asked.census);
     for command in run.commands() {
         let at = place(command);
         let doing = asked.at(&at);

@@ -28,7 +28,7 @@ fn nodes_of_a_location(run: &Run, asked: &Asked) {
         // Shares are of the nodes that are there then.
         return;
     }
-    let census = super::census(&run.draft);
+    let census = &asked.census;
     for command in run.commands() {
         let at = place(command);
         let wave = asked.waves.get(&at).and_then(|wave| wish.waves.get(*wave));
@@ -93,8 +93,10 @@ fn fleet_of_a_wave(run: &Run, done: &Done, asked: &Asked, (number, wave): (usize
     let nodes = run.nodes();
     let mine: BTreeSet<&Pair> = of_wave(&asked.waves, number).collect();
     let is_mine = |node: &str| mine.contains(&place(nodes[node]));
-    let listed = run.draft.listed();
-    let all = listed.iter().filter(|(id, _)| is_mine(id)).count();
+    let all = match run.is_further() {
+        true => asked.census.values().flatten().filter(|id| is_mine(id)).count(),
+        false => run.draft.listed().iter().filter(|(id, _)| is_mine(id)).count(),
+    };
     let at_work = at_work(run);
     let own: Vec<_> = at_work
         .iter()

@@ -21,11 +21,21 @@ pub(super) fn comes_to(bound: &str, of: usize) -> usize {
     }
 }
 
-/// The invocations that began, each with the node and the time from which and until which AWS counts it as open.
-pub(super) fn at_work(run: &Run) -> Vec<(&str, Timestamp, Timestamp, &Value)> {
-    let all = run
-        .commands()
-        .flat_map(|command| command["invocations"].as_array().unwrap());
+/// An invocation that began, with its node and the time from which and until which AWS counts it as open.
+type AtWork<'a> = (&'a str, Timestamp, Timestamp, &'a Value);
+
+/// The invocations of this campaign that began.
+pub(super) fn at_work(run: &Run) -> Vec<AtWork<'_>> {
+    began(run.commands())
+}
+
+/// The invocations of every campaign that began.
+pub(super) fn all_at_work(run: &Run) -> Vec<AtWork<'_>> {
+    began(run.all_commands())
+}
+
+fn began<'a>(commands: impl Iterator<Item = &'a Value>) -> Vec<AtWork<'a>> {
+    let all = commands.flat_map(|command| command["invocations"].as_array().unwrap());
     all.filter(|one| !one["started"].is_null())
         .map(|one| {
             (
@@ -40,10 +50,7 @@ pub(super) fn at_work(run: &Run) -> Vec<(&str, Timestamp, Timestamp, &Value)> {
 
 /// The nodes that the campaign damaged: its command failed there, or patches did, or the node did not come back although nobody
 /// took it away.
-pub(super) fn damaged<'a>(
-    run: &Run,
-    at_work: &[(&'a str, Timestamp, Timestamp, &Value)],
-) -> BTreeSet<&'a str> {
+pub(super) fn damaged<'a>(run: &Run, at_work: &[AtWork<'a>]) -> BTreeSet<&'a str> {
     let takes_away = [
         Deed::Stop,
         Deed::Terminate,
@@ -67,7 +74,7 @@ pub(super) fn damaged<'a>(
 }
 
 /// Whether an invocation was open while another began.
-pub(super) fn most_at_once(at_work: &[(&str, Timestamp, Timestamp, &Value)]) -> usize {
+pub(super) fn most_at_once(at_work: &[AtWork<'_>]) -> usize {
     let open = |at: Timestamp| {
         at_work
             .iter()
@@ -80,6 +87,7 @@ pub(super) fn most_at_once(at_work: &[(&str, Timestamp, Timestamp, &Value)]) -> 
         .unwrap_or(0)
 }
 
+/// Over a campaign and those before it. `done` is the first of them.
 pub(super) fn bounded(run: &Run, done: &Done) {
     let Some(fleet) = run.draft.wish.fleet else {
         return;
@@ -94,7 +102,7 @@ pub(super) fn bounded(run: &Run, done: &Done) {
     let all = listed
         .filter(|(_, place)| planned.contains(&crate::draft::Draft::location(*place)))
         .count();
-    let at_work = at_work(run);
+    let at_work = all_at_work(run);
     if let Some(bound) = fleet.in_flight {
         let allowed = comes_to(bound, all).max(1);
         let most = most_at_once(&at_work);
@@ -111,9 +119,8 @@ pub(super) fn bounded(run: &Run, done: &Done) {
             "{damaged:?} are damaged, allowed are {allowed} of {all}"
         );
     }
-    // A further campaign tries nodes again that were not reached, and what nobody could read in time stopped nothing.
-    let is_first = std::ptr::eq(done, run.result.as_ref().unwrap());
-    let is_seen = is_first && !run.draft.course.is_rough();
+    // A further campaign tries nodes again that were not reached, and what nobody could read stopped nothing.
+    let is_seen = !run.is_further() && super::are_read(done);
     if let Some(bound) = fleet.unreached.filter(|_| is_seen) {
         unreached(run, comes_to(bound, all));
     }
@@ -156,7 +163,7 @@ fn unreached(run: &Run, allowed: usize) {
     for start in run.starts() {
         let known = ends
             .iter()
-            .filter(|end| start.from.duration_since(**end) > READ_WITHIN);
+            .filter(|end| start.from > super::seen_by(run, **end, READ_WITHIN));
         let known = known.count();
         assert!(
             known <= allowed,

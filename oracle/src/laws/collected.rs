@@ -1,16 +1,16 @@
 //! Results that are read again once a campaign is over.
 
-use crate::run::{Done, Run};
+use crate::run::Done;
 use patchfleet_core::outcome::{NodeOutcome, NodeRow};
 use std::collections::BTreeMap;
 
 /// Reading the results again began nothing, and took back nothing that was known of a node.
-pub(super) fn only_read(run: &Run, done: &Done) {
+pub(super) fn only_read(done: &Done) {
     let Some(collected) = &done.collected else {
         return;
     };
-    let executions = run.after["executions"].as_array().unwrap();
-    assert_eq!(executions.len(), collected.executions, "something began");
+    let began = &collected.begun_since;
+    assert!(began.is_empty(), "reading results began {began:?}");
     let is_known = |row: &NodeRow| {
         matches!(
             row.outcome,

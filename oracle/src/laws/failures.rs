@@ -21,6 +21,8 @@ struct Came<'a> {
     what: &'a Value,
     at: Pair,
     end: Timestamp,
+    /// When its result was written down at the latest.
+    read: Timestamp,
     /// Whether a node surely failed, so that its location did.
     failed: bool,
     /// Whether a node was begun.
@@ -46,6 +48,7 @@ impl<'a> Came<'a> {
             what: command,
             at: place(command),
             end: end(command),
+            read: super::seen_by(run, end(command), READ_WITHIN),
             failed: all.iter().any(has_failed),
             begun: ended > 0,
             nodes: (is_certain && !is_moved).then_some((ended, bad)),
@@ -59,13 +62,16 @@ impl<'a> Came<'a> {
 
     /// Whether its result was written down by then.
     fn is_read_by(&self, at: Timestamp) -> bool {
-        at.duration_since(self.end) > READ_WITHIN
+        at > self.read
     }
 }
 
 pub(super) fn bounded(run: &Run, done: &Done, asked: &Asked) {
     if !run.draft.hands.iter().all(Hand::is_of_nodes) || run.draft.wish.hands_an_alarm_on() {
         // Results may not be read, or what failed may be somebody else's doing.
+        return;
+    }
+    if !super::are_read(done) {
         return;
     }
     let nodes = run.nodes();

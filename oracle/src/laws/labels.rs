@@ -4,7 +4,7 @@
 //! Which value a node has is the simulator's own state, as is when it is at work and what becomes of it. What a bound comes to is
 //! reckoned from the draft.
 
-use super::bounded::{at_work, comes_to, damaged, most_at_once};
+use super::bounded::{all_at_work, comes_to, damaged, most_at_once};
 use crate::draft::Draft;
 use crate::run::{Done, Run};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ pub(super) fn bounded(run: &Run, done: &Done) {
             *all.entry(value(&node)).or_default() += 1;
         }
     }
-    let at_work = at_work(run);
+    let at_work = all_at_work(run);
     let damaged = damaged(run, &at_work);
     for (service, of) in all {
         if service == "none" && label.untagged == "unbounded" {

@@ -91,7 +91,7 @@ fn between(run: &Run, done: &Done, number: usize, asked: &Asked, (end, later): (
             run,
             gate,
             is_approved,
-            |at| asked.waves.get(at) == Some(&number),
+            (asked, |at| asked.waves.get(at) == Some(&number)),
             later,
         );
     }
@@ -99,7 +99,13 @@ fn between(run: &Run, done: &Done, number: usize, asked: &Asked, (end, later): (
 
 /// The nodes of a wave passed its gate before `later` began, by what is certain in the simulator's state: a node that nobody
 /// else touches and that is bad at the end was bad when its command was over.
-fn gated(run: &Run, gate: Gate, is_approved: bool, is_of: impl Fn(&Pair) -> bool, later: &Span<'_>) {
+fn gated(
+    run: &Run,
+    gate: Gate,
+    is_approved: bool,
+    (asked, is_of): (&Asked, impl Fn(&Pair) -> bool),
+    later: &Span<'_>,
+) {
     let nodes = run.nodes();
     let (mut begun, mut failed, mut not_begun) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for command in run.commands().filter(|command| is_of(&place(command))) {
@@ -137,9 +143,21 @@ fn gated(run: &Run, gate: Gate, is_approved: bool, is_of: impl Fn(&Pair) -> bool
     }
     let Some(allowed) = gate.unreached else { return };
     if run.draft.hands.is_empty() {
-        let listed = run.draft.listed().into_iter();
+        let listed: Vec<(String, Pair)> = match run.is_further() {
+            true => {
+                let named = asked.census.iter();
+                named
+                    .flat_map(|(at, ids)| ids.iter().map(|id| (id.clone(), at.clone())))
+                    .collect()
+            }
+            false => {
+                let listed = run.draft.listed().into_iter();
+                listed.map(|(id, place)| (id, Draft::location(place))).collect()
+            }
+        };
         let unreached = listed
-            .filter(|(id, place)| is_of(&Draft::location(*place)) && !begun.contains(id.as_str()))
+            .iter()
+            .filter(|(id, at)| is_of(at) && !begun.contains(id.as_str()))
             .count();
         assert!(
             !exceeds(allowed, unreached, unreached + begun.len()) || is_approved,

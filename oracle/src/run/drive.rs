@@ -46,6 +46,8 @@ pub(crate) struct Befell {
     pub(crate) left_open: Vec<DriveError>,
     /// How many units a person had sent again.
     pub(crate) sent_again: usize,
+    /// Which starts were handed to AWS's port once their time was over.
+    pub(crate) late: Vec<String>,
 }
 
 /// A campaign that is being driven.
@@ -88,10 +90,6 @@ impl<'a> Driving<'a> {
             driver = faults.around(driver);
             store = Some(faulty);
         }
-        let befell = Befell {
-            blind: faults.spans().collect(),
-            ..Befell::default()
-        };
         Self {
             draft,
             campaign,
@@ -100,18 +98,17 @@ impl<'a> Driving<'a> {
             faults,
             store,
             people: RefCell::new(Some(People::default())),
-            befell: RefCell::new(befell),
+            befell: RefCell::default(),
             drivers: Cell::new(0),
         }
     }
 
     /// What befell the campaign, and what people did.
     pub(super) fn into_parts(self) -> (Befell, People, Faults) {
-        (
-            self.befell.into_inner(),
-            self.people.into_inner().unwrap(),
-            self.faults,
-        )
+        let mut befell = self.befell.into_inner();
+        befell.blind.extend(self.faults.spans());
+        befell.late = self.faults.late();
+        (befell, self.people.into_inner().unwrap(), self.faults)
     }
 
     /// What the log says.

@@ -26,6 +26,10 @@ struct Shared {
     began: Timestamp,
     calls: AtomicU64,
     struck: Mutex<BTreeMap<(Of, How), usize>>,
+    /// From when and until when each fault struck, by its place in the draft.
+    spans: Mutex<BTreeMap<usize, (Timestamp, Timestamp)>>,
+    /// What was handed to AWS's port once its time was over.
+    late: Mutex<Vec<String>>,
 }
 
 impl Faults {
@@ -37,6 +41,8 @@ impl Faults {
             clock,
             calls: AtomicU64::new(0),
             struck: Mutex::default(),
+            spans: Mutex::default(),
+            late: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -59,9 +65,14 @@ impl Faults {
         ends.max().unwrap_or(self.shared.began)
     }
 
-    /// From when and until when each lasts.
-    pub(super) fn spans(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
-        self.shared.faults.iter().map(|fault| self.span(fault))
+    /// From when and until when each struck, as far as it did.
+    pub(super) fn spans(&self) -> Vec<(Timestamp, Timestamp)> {
+        self.shared.spans.lock().unwrap().values().copied().collect()
+    }
+
+    /// What was handed to AWS's port once its time was over.
+    pub(super) fn late(&self) -> Vec<String> {
+        self.shared.late.lock().unwrap().clone()
     }
 
     fn span(&self, fault: &Fault) -> (Timestamp, Timestamp) {
@@ -87,13 +98,19 @@ impl Faults {
             crate::trial::mixed(shared.seed.wrapping_add(*index as u64), call) % 100
                 < u64::from(fault.percent)
         });
-        let how = strikes.next()?.1.how;
-        let kind = match how {
-            How::Lost(_) => How::Lost(0),
-            How::Late(_) => How::Late(0),
-            How::Delayed(_) => How::Delayed(0),
-            other => other,
+        let (index, Fault { how, .. }) = strikes.next()?;
+        let how = *how;
+        let (kind, seconds) = match how {
+            How::Lost(seconds) => (How::Lost(0), seconds),
+            How::Late(seconds) => (How::Late(0), seconds),
+            How::Delayed(seconds) => (How::Delayed(0), seconds),
+            other => (other, 0),
         };
+        let until = now + SignedDuration::from_secs(seconds.into());
+        let mut spans = shared.spans.lock().unwrap();
+        let span = spans.entry(index).or_insert((now, until));
+        span.1 = span.1.max(until);
+        drop(spans);
         *shared.struck.lock().unwrap().entry((of, kind)).or_default() += 1;
         Some(how)
     }
@@ -110,7 +127,8 @@ impl Faults {
         }
     }
 
-    /// Makes a call, unless it is lost before that.
+    /// Makes a call, unless it is lost before that. What is called here takes effect when it is waited for, and so at the end of a
+    /// delay.
     fn befall<'a, T: Send + 'a>(
         &'a self,
         how: How,

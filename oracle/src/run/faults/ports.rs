@@ -2,7 +2,7 @@
 
 use super::Faults;
 use crate::draft::Of;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::id::{ClientToken, CommandId, DocumentName, ExecutionId, Location, NodeId, Region};
 use patchfleet_core::internals::Driver;
 use patchfleet_core::port::{
@@ -13,6 +13,9 @@ use patchfleet_core::port::{
 };
 use std::sync::Arc;
 use std::task::Poll;
+
+/// Within what time of its intent a start is sent.
+const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// What a driver calls, with faults.
 struct Faulty<T: ?Sized> {
@@ -36,6 +39,16 @@ impl Faults {
             inventory: faulty(&driver.inventory, self),
             documents: faulty(&driver.documents, self),
             ..driver
+        }
+    }
+
+    /// A start is handed to a port. Its time may not be over by then, nor last for longer than a start is on its way: another driver
+    /// looks for what was sent within that time of its intent.
+    fn is_made_by(&self, not_after: Timestamp) {
+        let now = self.shared.clock.now();
+        if not_after < now || not_after.duration_since(now) > SENT_WITHIN {
+            let late = format!("to be sent by {not_after}, at {now}");
+            self.shared.late.lock().unwrap().push(late);
         }
     }
 
@@ -63,6 +76,7 @@ impl Automation for Faulty<dyn Automation> {
         token: ClientToken,
         not_after: Timestamp,
     ) -> BoxFuture<'_, PortResult<ExecutionId>> {
+        self.faults.is_made_by(not_after);
         self.faults.call(Of::Starts, || {
             let call = self.inner.start(request, token, not_after);
             self.faults.sent_by(not_after, call)
@@ -123,6 +137,7 @@ impl Commands for Faulty<dyn Commands> {
         request: &SendRequest,
         not_after: Timestamp,
     ) -> BoxFuture<'_, PortResult<CommandId>> {
+        self.faults.is_made_by(not_after);
         self.faults.call(Of::Starts, || {
             let call = self.inner.send(location, request, not_after);
             self.faults.sent_by(not_after, call)

@@ -33,16 +33,23 @@ impl FaultyStore {
         }
     }
 
-    /// A call of the log that may fail. In memory it takes effect when it is made.
+    /// A call of the log that may fail. It takes effect when it is waited for.
     fn ask<T: Send + 'static>(
         &self,
         of: Of,
-        call: impl FnOnce(&dyn CampaignLog) -> BoxFuture<'_, PortResult<T>>,
+        call: impl FnOnce(&dyn CampaignLog) -> BoxFuture<'_, PortResult<T>> + Send + 'static,
     ) -> BoxFuture<'_, PortResult<T>> {
-        self.faults.call(of, || {
-            let log = self.log.lock().unwrap().clone();
-            let answer = now(call(&*log));
-            Box::pin(std::future::ready(answer))
+        self.faults.call(of, || self.once_waited_for(call))
+    }
+
+    fn once_waited_for<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn CampaignLog) -> BoxFuture<'_, PortResult<T>> + Send + 'static,
+    ) -> BoxFuture<'static, PortResult<T>> {
+        let log = self.log.clone();
+        Box::pin(async move {
+            let log = log.lock().unwrap().clone();
+            now(call(&*log))
         })
     }
 
@@ -83,20 +90,22 @@ fn now<T>(mut call: BoxFuture<'_, T>) -> T {
 
 impl CampaignLog for FaultyStore {
     fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
-        let append = || {
-            let log = self.log.lock().unwrap().clone();
-            now(log.append(key, record))
-        };
+        let (key, record) = (key.clone(), record.clone());
+        let append = self.once_waited_for(move |log| {
+            let answer = now(log.append(&key, &record));
+            Box::pin(std::future::ready(answer))
+        });
         match self.faults.strike(Of::Appends) {
-            None => Box::pin(std::future::ready(append())),
+            None => append,
             // It was made twice on the way, and the second one found the first.
-            Some(How::Twice) => Box::pin(std::future::ready(append().map(|_| Appended::Conflict))),
-            Some(how) => self.faults.befall(how, || Box::pin(std::future::ready(append()))),
+            Some(How::Twice) => Box::pin(async move { append.await.map(|_| Appended::Conflict) }),
+            Some(how) => self.faults.befall(how, || append),
         }
     }
 
     fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
-        self.ask(Of::Reads, |log| log.read(key, from))
+        let key = key.clone();
+        self.ask(Of::Reads, move |log| log.read(&key, from))
     }
 
     fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
@@ -104,15 +113,17 @@ impl CampaignLog for FaultyStore {
     }
 
     fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
-        self.ask(Of::Reads, |log| log.request_name(campaign))
+        self.ask(Of::Reads, move |log| log.request_name(campaign))
     }
 
     fn first(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
-        self.ask(Of::Reads, |log| log.first(key))
+        let key = key.clone();
+        self.ask(Of::Reads, move |log| log.first(&key))
     }
 
     fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
-        self.ask(Of::Reads, |log| log.last(key))
+        let key = key.clone();
+        self.ask(Of::Reads, move |log| log.last(&key))
     }
 }
 
@@ -124,11 +135,16 @@ impl NodeRows for FaultyStore {
         attempt: u32,
         rows: Vec<NodeRow>,
     ) -> BoxFuture<'_, PortResult<()>> {
-        self.faults
-            .call(Of::Rows, || self.rows.put(campaign, location, attempt, rows))
+        let (kept, location) = (self.rows.clone(), location.clone());
+        self.faults.call(Of::Rows, || {
+            Box::pin(async move { kept.put(campaign, &location, attempt, rows).await })
+        })
     }
 
     fn rows(&self, campaign: CampaignId, location: &Location) -> BoxFuture<'_, PortResult<Vec<NodeRow>>> {
-        self.faults.call(Of::Rows, || self.rows.rows(campaign, location))
+        let (kept, location) = (self.rows.clone(), location.clone());
+        self.faults.call(Of::Rows, || {
+            Box::pin(async move { kept.rows(campaign, &location).await })
+        })
     }
 }
