@@ -55,8 +55,9 @@ impl Sizes {
     }
 
     /// The best shape for at most `budget` nodes at once (at least 1), in at most `places` locations. Nodes times locations
-    /// at once are never more than the budget. Of two that take equally long it is the one with fewer nodes at once. It has at
-    /// least `least` locations at once, if budget and places allow that.
+    /// at once are never more than the budget. Those are compared that have as many locations at once as there is room for. Of
+    /// two that take equally long it is the one with fewer nodes at once in all, and then the one with fewer locations. It has
+    /// at least `least` locations at once, if budget and places allow that.
     pub(crate) fn paced_by_aws(&self, budget: u32, places: u32, least: u32) -> AwsPaced {
         let budget = budget.max(1);
         let most = self
@@ -167,6 +168,26 @@ mod tests {
     fn few_locations_at_once_have_several_nodes_each() {
         assert_eq!(shape(&[(100, 50); 20], 10, 2), (5, 2));
         assert_eq!(shape(&[(100, 100)], 10, 4), (10, 1));
+    }
+
+    #[test]
+    fn of_shapes_that_take_equally_long_it_is_the_one_with_fewer_nodes_at_once_and_then_with_fewer_locations()
+    {
+        assert_eq!(
+            shape(&[(2, 2); 3], 4, 3),
+            (1, 3),
+            "3 nodes at once, where (2, 2) has 4"
+        );
+        assert_eq!(
+            shape(&[(2, 2); 2], 2, 2),
+            (2, 1),
+            "(1, 2) has 2 nodes at once as well"
+        );
+    }
+
+    #[test]
+    fn a_location_without_nodes_that_are_sent_to_counts_for_nothing() {
+        assert_eq!(sizes(&[(0, 0), (5, 5)]), sizes(&[(5, 5)]));
     }
 
     #[test]
