@@ -12,7 +12,7 @@ use patchfleet_core::outcome::NodeRow;
 use patchfleet_core::port::{
     AccountView, AlarmView, Alarms, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock,
     CommandView, Commands, Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory,
-    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchShortfall, PatchStateView,
+    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchListState, PatchStateView,
     PatchStates, PatchView, PlacedAccount, PortResult, Ports, RegionView, Resolution, Selection, SendRequest,
     StartRequest, StepView, StopType,
 };
@@ -215,7 +215,7 @@ impl Commands for Metered {
 impl PatchStates for Metered {
     passed_on! { patch_states:
         patch_states(location: &Location, nodes: &[NodeId]) -> Vec<PatchStateView>;
-        patches(location: &Location, node: &NodeId, shortfall: PatchShortfall, most: usize) -> Vec<PatchView>;
+        patches(location: &Location, node: &NodeId, state: PatchListState, most: Option<usize>) -> Vec<PatchView>;
     }
 }
 

@@ -91,6 +91,6 @@ pub mod text;
 pub mod internals;
 
 pub use front::{
-    Campaign, CampaignError, Campaigns, Planned, ReadAgain, Remedy, Retry, RetryPlan, Served, plan_event,
-    serve_event, watched,
+    Campaign, CampaignError, Campaigns, OverrideListError, Planned, ReadAgain, Remedy, Retry, RetryPlan,
+    Served, plan_event, serve_event, watched,
 };

@@ -44,7 +44,7 @@ pub use error::{PortError, PortErrorKind, Sent};
 pub use futures_util::future::BoxFuture;
 pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, Resolution, Selection};
 pub use page::{Page, PageToken, Walk};
-pub use patch_states::{PatchShortfall, PatchStateView, PatchStates, PatchView};
+pub use patch_states::{PatchListState, PatchShortfall, PatchStateView, PatchStates, PatchView};
 pub use ports::Ports;
 pub(crate) use ports::ResultPorts;
 pub use put_off::put_off;

@@ -25,6 +25,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use uuid::Uuid;
 
+#[path = "front/override_list.rs"]
+mod override_list;
 #[path = "front/pace.rs"]
 mod pace;
 #[path = "front/retry.rs"]

@@ -5,7 +5,7 @@ use crate::ports::Aws;
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{Location, NodeId};
 use patchfleet_core::port::{
-    BoxFuture, Page, PageToken, PatchShortfall, PatchStateView, PatchStates, PatchView, PortResult, Walk,
+    BoxFuture, Page, PageToken, PatchListState, PatchStateView, PatchStates, PatchView, PortResult, Walk,
 };
 
 /// The most that DescribeInstancePatchStates and DescribeInstancePatches give on a page.
@@ -14,8 +14,8 @@ const PAGE: i32 = 100;
 /// The most nodes that DescribeInstancePatchStates takes.
 const MOST_NODES: usize = 50;
 
-/// How many pages of a node's patches are asked for at most. A page may be short, also where more follow, as AWS need not
-/// filter before it makes pages.
+/// How many pages of a node's patches are asked for at most, where some of them are enough. A page may be short, also where
+/// more follow, as AWS need not filter before it makes pages.
 const MOST_PAGES: usize = 10;
 
 impl PatchStates for Aws {
@@ -39,16 +39,21 @@ impl PatchStates for Aws {
         &self,
         location: &Location,
         node: &NodeId,
-        shortfall: PatchShortfall,
-        most: usize,
+        state: PatchListState,
+        most: Option<usize>,
     ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
         let (location, node) = (location.clone(), node.clone());
         Box::pin(async move {
-            let mut walk = Walk::new(Operation::DescribeInstancePatches.as_str());
+            let operation = Operation::DescribeInstancePatches;
+            let Some(most) = most else {
+                let pages = |page| self.describe_patches(&location, &node, state, page);
+                return all_pages(operation, pages).await;
+            };
+            let mut walk = Walk::new(operation.as_str());
             let mut patches = vec![];
             for _ in 0..MOST_PAGES {
                 let Some(token) = walk.next() else { break };
-                let page = self.describe_patches(&location, &node, shortfall, token).await?;
+                let page = self.describe_patches(&location, &node, state, token).await?;
                 patches.extend(page.items);
                 if patches.len() >= most {
                     break;
@@ -83,23 +88,23 @@ impl Aws {
 }
 
 impl Aws {
-    /// One page of the patches of a node that fall short so.
+    /// One page of the patches of a node in this state.
     async fn describe_patches(
         &self,
         location: &Location,
         node: &NodeId,
-        shortfall: PatchShortfall,
+        state: PatchListState,
         page: Option<PageToken>,
     ) -> PortResult<Page<PatchView>> {
         let operation = Operation::DescribeInstancePatches;
         let (call, client) = self.clients.ssm(operation, location).await?;
-        let state = ssm::PatchOrchestratorFilter::builder()
+        let filter = ssm::PatchOrchestratorFilter::builder()
             .key("State")
-            .values(shortfall.as_str());
+            .values(state.as_str());
         let request = client
             .describe_instance_patches()
             .instance_id(node.as_str())
-            .filters(state.build())
+            .filters(filter.build())
             .max_results(PAGE)
             .set_next_token(token(page));
         let answer = send!(call, request).await?;
@@ -107,7 +112,7 @@ impl Aws {
         let patches = answer
             .patches()
             .iter()
-            .filter(|patch| patch.state().as_str().eq_ignore_ascii_case(shortfall.as_str()));
+            .filter(|patch| patch.state().as_str().eq_ignore_ascii_case(state.as_str()));
         call.page(
             patches.map(|patch| Ok::<_, Unreadable>(read_patch(patch))),
             answer.next_token(),

@@ -34,6 +34,7 @@ mod error;
 mod for_now;
 mod go_on;
 mod hold;
+mod installed;
 mod learn;
 mod merge;
 mod name_again;
@@ -52,6 +53,9 @@ pub use again::StillUnread;
 pub(crate) use drive::Drive;
 pub use error::DriveError;
 pub use hold::SHORTEST_GAP;
+#[cfg(test)]
+pub(crate) use installed::Installed;
+pub use installed::UnreadNodes;
 pub use send_again::SentAgain;
 pub(crate) use taken::name_taken;
 

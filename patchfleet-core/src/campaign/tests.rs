@@ -29,6 +29,7 @@ mod golden;
 mod gone;
 mod hooks;
 mod in_wave;
+mod installed;
 mod labels;
 mod late;
 pub(super) mod late_answers;

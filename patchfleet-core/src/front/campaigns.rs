@@ -297,6 +297,10 @@ impl Campaigns {
         self.store.watched(&self.ports.clock, &self.driver.notices)
     }
 
+    pub(super) fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.ports.clock.now()
     }

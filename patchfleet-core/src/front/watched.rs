@@ -10,7 +10,7 @@ use crate::id::{
 use crate::port::{
     AccountView, AlarmView, Alarms, Automation, BoxFuture, CalendarsView, Caller, ChildView, Clock,
     CommandView, Commands, Directory, DocumentVersion, DocumentView, Documents, ExecutionView, Inventory,
-    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchShortfall, PatchStateView,
+    InvocationView, ListedCommand, ManagedNode, MemberPage, Page, PageToken, PatchListState, PatchStateView,
     PatchStates, PatchView, PlacedAccount, PortResult, Ports, RegionView, Resolution, Selection, SendRequest,
     Share, SharedVersion, StartRequest, StepView, StopType, hearing,
 };
@@ -334,10 +334,10 @@ impl PatchStates for Watched {
         &self,
         location: &Location,
         node: &NodeId,
-        shortfall: PatchShortfall,
-        most: usize,
+        state: PatchListState,
+        most: Option<usize>,
     ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
-        let patches = self.ports.patch_states.patches(location, node, shortfall, most);
+        let patches = self.ports.patch_states.patches(location, node, state, most);
         self.call(Tried::Results, location, patches)
     }
 }

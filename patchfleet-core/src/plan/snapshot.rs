@@ -36,7 +36,8 @@ impl Plan {
         };
         let rather = match self.request.patch.operation {
             Operation::Install => {
-                "; with patch.install_override_list all get the patches that the list names"
+                "; with patch.install_override_list all get the patches that the list names, and `patchfleet override-list` \
+                 prints such a list of what nodes have installed"
             }
             Operation::Scan => "",
         };

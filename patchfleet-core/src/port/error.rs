@@ -67,6 +67,14 @@ impl PortErrorKind {
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::Unavailable | Self::LimitExceeded)
     }
+
+    /// Whether the same call for another node of the same location would fail for the same reason.
+    pub(crate) fn is_of_location(self) -> bool {
+        matches!(
+            self,
+            Self::Denied | Self::RoleNotAssumable | Self::Credentials | Self::RegionNotEnabled
+        )
+    }
 }
 
 impl fmt::Display for PortErrorKind {

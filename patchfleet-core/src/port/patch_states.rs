@@ -20,9 +20,9 @@ pub trait PatchStates: Send + Sync {
         nodes: &[NodeId],
     ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>>;
 
-    /// The patches of one node that fall short in this way, by its last report (DescribeInstancePatches with the filter
-    /// `State`). `most` is how many are enough: AWS lists them in no order that it documents, and no page is asked for
-    /// once there are as many.
+    /// The patches of one node in this state, by its last report (DescribeInstancePatches with the filter `State`).
+    /// `most` is how many are enough: AWS lists them in no order that it documents, and no page is asked for once there
+    /// are as many. `None`: all of them, page by page to the end.
     ///
     /// They give names to what a patch state counts. No outcome follows from them, and a campaign whose role may not
     /// read them runs as it would otherwise.
@@ -32,10 +32,10 @@ pub trait PatchStates: Send + Sync {
         &self,
         location: &Location,
         node: &NodeId,
-        shortfall: PatchShortfall,
-        most: usize,
+        state: PatchListState,
+        most: Option<usize>,
     ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
-        let _ = (shortfall, most);
+        let _ = (state, most);
         let message =
             format!("these ports do not name the patches of {node} in {location} (PatchStates::patches)");
         Box::pin(async move { Err(PortError::new(PortErrorKind::Invalid, message)) })
@@ -73,14 +73,39 @@ pub enum PatchShortfall {
     Missing,
 }
 
-impl PatchShortfall {
-    /// AWS's name for the state, as its filter takes it and its answers have it: `Failed`, `Missing`. The model's enum is
-    /// written in capitals, and AWS's own samples are not.
+/// A state of a patch on a node, as far as anybody asks for the patches in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum PatchListState {
+    /// It was to be installed, and that failed.
+    Failed,
+    /// The baseline wants it, and it is not installed.
+    Missing,
+    /// The baseline wants it, and it is installed.
+    Installed,
+    /// It was installed, and the node has not rebooted since.
+    InstalledPendingReboot,
+}
+
+impl PatchListState {
+    /// AWS's name for the state, as its filter takes it and its answers have it, such as `InstalledPendingReboot`. The
+    /// model's enum is written in capitals, and AWS's own samples are not.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "Failed",
             Self::Missing => "Missing",
+            Self::Installed => "Installed",
+            Self::InstalledPendingReboot => "InstalledPendingReboot",
+        }
+    }
+}
+
+impl From<PatchShortfall> for PatchListState {
+    fn from(shortfall: PatchShortfall) -> Self {
+        match shortfall {
+            PatchShortfall::Failed => Self::Failed,
+            PatchShortfall::Missing => Self::Missing,
         }
     }
 }

@@ -4,8 +4,16 @@ use std::path::Path;
 use uuid::Uuid;
 
 /// The commands that look for campaigns in a log.
-const OF_A_LOG: [&str; 8] = [
-    "resume", "abandon", "approve", "collect", "report", "explain", "status", "stop",
+const OF_A_LOG: [&str; 9] = [
+    "resume",
+    "abandon",
+    "approve",
+    "collect",
+    "report",
+    "explain",
+    "override-list",
+    "status",
+    "stop",
 ];
 
 /// `words` in which every command about a campaign names the folder of its log. Core does not know where the log is, so

@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Report(CampaignArgs),
     /// Show why one location or one node came to what it did, and which records of the log say so.
     Explain(ExplainArgs),
+    /// Print the patches that a campaign's nodes have installed, as a list for install_override_list. Starts nothing.
+    OverrideList(OverrideListArgs),
     /// The Automation document that campaigns run.
     #[command(subcommand)]
     Runbook(RunbookCommand),
@@ -75,7 +77,7 @@ impl Command {
             Self::Status(args) => &args.output,
             Self::Runbook(RunbookCommand::Ensure { output, .. }) => output,
             // What they print is no report in either form.
-            Self::Runbook(RunbookCommand::Print(_)) | Self::Iam(_) => return None,
+            Self::Runbook(RunbookCommand::Print(_)) | Self::Iam(_) | Self::OverrideList(_) => return None,
         };
         Some(args.output)
     }
@@ -91,6 +93,7 @@ impl Command {
             Self::Collect(args) | Self::Report(args) => Some(&mut args.log),
             Self::Explain(args) => Some(&mut args.log),
             Self::Status(args) => Some(&mut args.log),
+            Self::OverrideList(args) => Some(&mut args.log),
             Self::Plan(_) | Self::Runbook(_) | Self::Iam(_) => None,
         }
     }
@@ -446,6 +449,30 @@ pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = OVERRIDE_LIST)]
+pub(crate) struct OverrideListArgs {
+    /// The campaign: its id, or the beginning of it, of 4 characters at least. Default: the newest of the log.
+    #[arg(value_name = "CAMPAIGN")]
+    pub(crate) campaign: Option<CampaignArg>,
+    /// The wave, by its name, as the plan has it. Default: all waves.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) wave: Option<WaveName>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+const OVERRIDE_LIST: &str = "\
+It prints YAML on standard output, and all else on standard error. With it in a bucket, \
+`patch.install_override_list = \"s3://BUCKET/list.yaml\"` has a later request install the same patches, also when AWS no \
+longer has the campaign's snapshot of the patch baseline.
+
+AWS is asked now about each node that was installed on and is done or waits for a reboot, with at least two calls a node \
+(DescribeInstancePatches). A node that cannot be read is named with the reason.
+
+Exit codes: 0 the list has everything; 2 the campaign or the wave only scanned, or there is no such wave; 4 a node could not be \
+read, or a patch cannot be named in a list, or no node is done. In the last case nothing is printed on standard output.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunbookCommand {

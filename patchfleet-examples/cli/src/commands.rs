@@ -4,6 +4,7 @@ pub(crate) mod approve;
 pub(crate) mod campaigns;
 pub(crate) mod explain;
 pub(crate) mod iam;
+pub(crate) mod override_list;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod runbook;

@@ -41,6 +41,7 @@ async fn main() -> ExitCode {
         Command::Status(args) => commands::campaigns::status(args).await,
         Command::Report(args) => commands::campaigns::report(args).await,
         Command::Explain(args) => commands::explain::explain(args).await,
+        Command::OverrideList(args) => commands::override_list::override_list(args).await,
         Command::Runbook(command) => commands::runbook::runbook(command).await,
         Command::Iam(args) => commands::iam::iam(&args),
     };

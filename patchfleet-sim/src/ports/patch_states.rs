@@ -4,7 +4,7 @@ use super::{At, MemoryPorts, unreadable};
 use crate::api::{DescribeInstancePatchStates, DescribeInstancePatches, PatchFilter};
 use patchfleet_core::{
     id::{Location, NodeId},
-    port::{BoxFuture, PatchShortfall, PatchStateView, PatchStates, PatchView, PortResult},
+    port::{BoxFuture, PatchListState, PatchStateView, PatchStates, PatchView, PortResult},
 };
 
 impl PatchStates for MemoryPorts {
@@ -48,8 +48,8 @@ impl PatchStates for MemoryPorts {
         &self,
         location: &Location,
         node: &NodeId,
-        shortfall: PatchShortfall,
-        most: usize,
+        state: PatchListState,
+        most: Option<usize>,
     ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
         let at = At::Location(location.clone());
         let node = node.to_string();
@@ -60,7 +60,7 @@ impl PatchStates for MemoryPorts {
                     instance_id: Some(node.clone()),
                     filters: Some(vec![PatchFilter {
                         key: "State".to_owned(),
-                        values: vec![shortfall.as_str().to_owned()],
+                        values: vec![state.as_str().to_owned()],
                     }]),
                     max_results: Some(100),
                     next_token: next,
@@ -73,8 +73,9 @@ impl PatchStates for MemoryPorts {
                     severity: patch.severity.to_owned(),
                 }));
                 next = page.next_token;
-                if next.is_none() || patches.len() >= most {
-                    patches.truncate(most);
+                let enough = most.filter(|most| patches.len() >= *most);
+                if next.is_none() || enough.is_some() {
+                    patches.truncate(most.unwrap_or(usize::MAX));
                     return Ok(patches);
                 }
             }

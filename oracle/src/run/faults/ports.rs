@@ -8,7 +8,7 @@ use patchfleet_core::internals::Driver;
 use patchfleet_core::port::{
     Automation, BoxFuture, CalendarsView, ChildView, Clock, CommandView, Commands, DocumentVersion,
     DocumentView, Documents, ExecutionView, Inventory, InvocationView, ListedCommand, ManagedNode,
-    MemberPage, Page, PageToken, PatchShortfall, PatchStateView, PatchStates, PatchView, PortError,
+    MemberPage, Page, PageToken, PatchListState, PatchStateView, PatchStates, PatchView, PortError,
     PortErrorKind, PortResult, Resolution, Selection, SendRequest, StartRequest, StepView, StopType,
 };
 use std::sync::Arc;
@@ -201,12 +201,11 @@ impl PatchStates for Faulty<dyn PatchStates> {
         &self,
         location: &Location,
         node: &NodeId,
-        shortfall: PatchShortfall,
-        most: usize,
+        state: PatchListState,
+        most: Option<usize>,
     ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
-        self.faults.call(Of::Results, || {
-            self.inner.patches(location, node, shortfall, most)
-        })
+        self.faults
+            .call(Of::Results, || self.inner.patches(location, node, state, most))
     }
 }
 

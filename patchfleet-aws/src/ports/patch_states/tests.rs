@@ -10,7 +10,7 @@ use aws_sdk_ssm::types::{
 };
 use aws_smithy_mocks::mock;
 use aws_smithy_types::DateTime;
-use patchfleet_core::port::{PatchShortfall, PatchStates, PortErrorKind};
+use patchfleet_core::port::{PatchListState, PatchStates, PortErrorKind};
 
 fn patch_state(missing: i32) -> InstancePatchState {
     InstancePatchState::builder()
@@ -104,8 +104,8 @@ async fn the_patches_of_a_node_are_asked_for_by_their_state_as_aws_writes_it_unt
         .patches(
             &own("us-east-1"),
             &NODE.parse().unwrap(),
-            PatchShortfall::Failed,
-            2,
+            PatchListState::Failed,
+            Some(2),
         )
         .await
         .unwrap();
@@ -123,9 +123,36 @@ async fn pages_without_a_patch_are_asked_for_only_so_often() {
     let node = NODE.parse().unwrap();
     let patches = http
         .aws()
-        .patches(&own("us-east-1"), &node, PatchShortfall::Missing, 20)
+        .patches(&own("us-east-1"), &node, PatchListState::Missing, Some(20))
         .await;
     assert_eq!((patches.unwrap(), http.calls().len()), (vec![], 10));
+}
+
+#[tokio::test]
+async fn all_patches_of_a_node_are_read_to_the_last_page_also_where_pages_are_short() {
+    let http = FakeHttp::new(|_, n| {
+        let next = if n < 30 {
+            format!(r#", "NextToken": "{n}""#)
+        } else {
+            String::new()
+        };
+        let patches = match n % 3 {
+            0 => format!(
+                r#"{{"Title": "t", "KBId": "KB{n}", "Classification": "c", "Severity": "s",
+                "State": "Installed", "InstalledTime": 0}}"#
+            ),
+            _ => String::new(),
+        };
+        Ok(response(200, format!(r#"{{"Patches": [{patches}]{next}}}"#)))
+    });
+    let node = NODE.parse().unwrap();
+    let patches = http
+        .aws()
+        .patches(&own("us-east-1"), &node, PatchListState::Installed, None)
+        .await
+        .unwrap();
+    let last = patches.last().map(|patch| patch.id.as_str());
+    assert_eq!((last, patches.len() >= 10), (Some("KB30"), true), "{patches:?}");
 }
 
 #[tokio::test]
@@ -137,7 +164,7 @@ async fn the_names_of_patches_are_given_up_soon_where_aws_throttles() {
     let node = NODE.parse().unwrap();
     let error = http
         .aws()
-        .patches(&own("us-east-1"), &node, PatchShortfall::Failed, 20)
+        .patches(&own("us-east-1"), &node, PatchListState::Failed, Some(20))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), PortErrorKind::Throttled);

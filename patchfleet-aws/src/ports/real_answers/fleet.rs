@@ -5,7 +5,7 @@ use crate::Aws;
 use crate::testing::{FakeHttp, json_error, other, own, response, xml_error};
 use patchfleet_core::id::OrgParent;
 use patchfleet_core::port::{
-    AccountState, Directory, Documents, Inventory, PatchShortfall, PatchStates, PingStatus, PortErrorKind,
+    AccountState, Directory, Documents, Inventory, PatchListState, PatchStates, PingStatus, PortErrorKind,
     PortResult, RegionOptStatus, Selection,
 };
 use serde_json::{Value, json};
@@ -108,7 +108,7 @@ pub(super) async fn patches_of_a_node(data: &Value) {
     let aws = serving(&[("DescribeInstancePatches", json!({"Patches": data["patches"]}))]);
     let (at, node) = (own("us-east-1"), "i-0aaaaaaaaaaaaaaa1".parse().unwrap());
     let missing = aws
-        .patches(&at, &node, PatchShortfall::Missing, 20)
+        .patches(&at, &node, PatchListState::Missing, Some(20))
         .await
         .unwrap();
     let sample = &data["patches"][2];
@@ -119,8 +119,14 @@ pub(super) async fn patches_of_a_node(data: &Value) {
     assert_eq!(patch.title, text(&sample["Title"]));
     assert_eq!(patch.classification, text(&sample["Classification"]));
     assert_eq!(patch.severity, text(&sample["Severity"]));
-    let failed = aws.patches(&at, &node, PatchShortfall::Failed, 20).await.unwrap();
+    let failed = aws
+        .patches(&at, &node, PatchListState::Failed, Some(20))
+        .await
+        .unwrap();
     assert_eq!(failed, []);
+    let installed = aws.patches(&at, &node, PatchListState::Installed, None).await;
+    let ids: Vec<String> = installed.unwrap().into_iter().map(|patch| patch.id).collect();
+    assert_eq!(ids, [text(&data["patches"][0]["KBId"])]);
 }
 
 pub(super) async fn an_account_of_2021(data: &Value) {

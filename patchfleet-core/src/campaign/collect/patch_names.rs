@@ -97,7 +97,8 @@ pub(in crate::campaign) async fn read_names(
     let ask = |(node, (shortfall, _)): (&NodeId, &(PatchShortfall, PatchStateView))| {
         let (node, shortfall) = (node.clone(), *shortfall);
         async move {
-            let patches = port.patches(location, &node, shortfall, PATCHES_NAMED).await;
+            let asked = port.patches(location, &node, shortfall.into(), Some(PATCHES_NAMED));
+            let patches = asked.await;
             (node, shortfall, patches)
         }
     };
@@ -134,14 +135,7 @@ pub(in crate::campaign) async fn read_names(
 
 /// Whether a call that failed so would fail for the other nodes of its location as well, or is better not made now.
 fn is_of_all(kind: PortErrorKind) -> bool {
-    kind.is_transient()
-        || matches!(
-            kind,
-            PortErrorKind::Denied
-                | PortErrorKind::RoleNotAssumable
-                | PortErrorKind::Credentials
-                | PortErrorKind::RegionNotEnabled
-        )
+    kind.is_transient() || kind.is_of_location()
 }
 
 /// Takes away the names of nodes whose patch state is not what it was before they were read.

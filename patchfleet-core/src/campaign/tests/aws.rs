@@ -155,6 +155,9 @@ pub(crate) enum Below {
     Command,
 }
 
+/// Id, title, and whether it waits for a reboot, of each patch; or why nobody may read them.
+pub(crate) type InstalledByName = Result<Vec<(&'static str, &'static str, bool)>, PortErrorKind>;
+
 pub(crate) struct FakeAws {
     pub(crate) chaos: Arc<Chaos>,
     pub(crate) clock: Arc<FakeClock>,
@@ -209,7 +212,9 @@ pub(crate) struct FakeAws {
     /// What every question for the names of patches is answered with, if not with them.
     pub(crate) names_fail: Mutex<Option<PortErrorKind>>,
     /// Which nodes were asked for the names of their patches.
-    pub(crate) names_asked: Mutex<Vec<(NodeId, PatchShortfall)>>,
+    pub(crate) names_asked: Mutex<Vec<(NodeId, PatchListState)>>,
+    /// What each node has installed by name.
+    pub(crate) installed: Mutex<BTreeMap<NodeId, InstalledByName>>,
     /// Whether a node reports anew once it was asked for them.
     pub(crate) reports_anew: Mutex<bool>,
     /// Nodes that are stopped: they are not listed, and a command that names one is refused whole.

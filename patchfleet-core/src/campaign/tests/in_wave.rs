@@ -88,7 +88,7 @@ fn told(world: &World) -> Vec<String> {
         .collect()
 }
 
-fn one_that_scans() -> World {
+pub(super) fn one_that_scans() -> World {
     let mut world = World::new(&[&[("us-east-1", scanned())], &[("us-east-1", well())]], 5, 0);
     put_in_waves(&mut world, &[1, 2], &[scan()]);
     world

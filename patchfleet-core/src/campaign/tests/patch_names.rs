@@ -4,7 +4,7 @@ use super::world::*;
 use crate::campaign::{NodeRows as _, State};
 use crate::id::{CampaignId, Location, NodeId};
 use crate::outcome::{LocationOutcome, NamesUnreadReason, NodeOutcome, NodeRow, PATCHES_NAMED};
-use crate::port::{Clock as _, PatchShortfall, PortErrorKind};
+use crate::port::{Clock as _, PatchListState, PatchShortfall, PortErrorKind};
 use crate::report::{Explanation, Subject};
 
 /// A node with so many failed and missing patches, whose patch state has this snapshot.
@@ -39,7 +39,7 @@ fn unread(row: &NodeRow) -> Option<NamesUnreadReason> {
     row.patches.as_ref()?.unread.as_ref().map(|unread| unread.reason)
 }
 
-fn asked(world: &World) -> Vec<(NodeId, PatchShortfall)> {
+fn asked(world: &World) -> Vec<(NodeId, PatchListState)> {
     world.aws.names_asked.lock().unwrap().clone()
 }
 
@@ -85,7 +85,7 @@ fn failed_and_missing_patches_are_named_in_the_rows_of_their_nodes_and_no_other_
     let of = |n: u32| Node::well(n).id;
     assert_eq!(
         asked(&world),
-        [(of(2), PatchShortfall::Failed), (of(3), PatchShortfall::Missing)]
+        [(of(2), PatchListState::Failed), (of(3), PatchListState::Missing)]
     );
     insta::assert_snapshot!("named_node", explained(&world, "i-00000002").to_text());
     insta::assert_snapshot!(

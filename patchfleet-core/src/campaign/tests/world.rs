@@ -180,6 +180,7 @@ impl World {
             takes_stops_below: Mutex::default(),
             names_fail: Mutex::default(),
             names_asked: Mutex::default(),
+            installed: Mutex::default(),
             reports_anew: Mutex::default(),
             counts_late: Mutex::default(),
             still_listed: Mutex::default(),

@@ -54,7 +54,8 @@ fn a_wave_after_soaks_of_more_than_three_days_is_warned_of() {
         warning,
         "wave 3 (rest), or a part of it, begins more than 3 days after the first start, by the soaks alone. AWS keeps the snapshot \
          of a patch baseline for 3 days at most, so nodes that are begun later may get other patches than those before them; with \
-         patch.install_override_list all get the patches that the list names"
+         patch.install_override_list all get the patches that the list names, and `patchfleet override-list` prints such a \
+         list of what nodes have installed"
     );
     let early = plan(json!({"waves": waves("80h", "1h")}));
     assert!(warned(&early)[0].starts_with("wave 2 (some), or a part of it,"));

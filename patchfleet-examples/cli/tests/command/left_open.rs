@@ -32,6 +32,7 @@ async fn an_interrupted_simulation_is_not_resumed_against_aws_and_says_how_its_r
     for command in [
         &["resume", "--log", "log"][..],
         &["collect", "--log", "log"],
+        &["override-list", "--log", "log"],
         &["abandon", &campaign, "--log", "log"],
     ] {
         let refused = finish(against(&bench, &aws, "us-east-1", command)).await.exits(3);

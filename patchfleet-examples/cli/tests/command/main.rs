@@ -13,6 +13,7 @@ mod hostile;
 mod killed;
 mod left_open;
 mod other_hands;
+mod override_list;
 mod plan;
 mod retry;
 mod run;

@@ -77,14 +77,23 @@ fn the_help_of_each_command_says_which_campaign_is_meant_by_default() {
     let help = |command: &str| bench.run(&[command, "--help"]).exits(0).stdout;
     let words = |help: String| help.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words(help("resume")).contains("Default: the newest of the log that is open"));
-    for command in ["report", "collect"] {
+    for command in ["report", "collect", "override-list"] {
         let help = words(help(command));
         assert!(
             help.contains("Default: the newest of the log") && !help.contains("is open"),
             "{help}"
         );
     }
-    for command in ["resume", "report", "collect", "status", "abandon", "explain"] {
+    let all = [
+        "resume",
+        "report",
+        "collect",
+        "status",
+        "abandon",
+        "explain",
+        "override-list",
+    ];
+    for command in all {
         assert!(
             words(help(command)).contains("its id, or the beginning of it, of 4 characters"),
             "{command}"
@@ -121,7 +130,14 @@ fn a_campaign_is_found_by_the_beginning_of_its_id() {
 #[test]
 fn the_help_of_each_command_says_of_its_log_only_what_holds_there() {
     let bench = Bench::new();
-    for command in ["resume", "status", "report", "collect", "explain"] {
+    for command in [
+        "resume",
+        "status",
+        "report",
+        "collect",
+        "explain",
+        "override-list",
+    ] {
         let help = bench.run(&[command, "--help"]).exits(0);
         assert!(!help.stdout.contains("--sim"), "{}", help.stdout);
     }

@@ -57,20 +57,22 @@ impl PatchStates for FakeAws {
         &self,
         location: &Location,
         node: &NodeId,
-        shortfall: PatchShortfall,
-        most: usize,
+        state: PatchListState,
+        most: Option<usize>,
     ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
         let (location, node) = (location.clone(), node.clone());
         self.call(move || {
-            self.names_asked.lock().unwrap().push((node.clone(), shortfall));
+            self.names_asked.lock().unwrap().push((node.clone(), state));
             if let Some(kind) = *self.names_fail.lock().unwrap() {
                 return Err(PortError::new(kind, "may not read names"));
             }
             let known = self.nodes(&location).into_iter().find(|one| one.id == node);
             let [failed, missing, _] = known.and_then(|node| node.patches).unwrap();
-            let (count, first) = match shortfall {
-                PatchShortfall::Failed => (failed, 1_000),
-                PatchShortfall::Missing => (missing, 2_000),
+            let (count, first) = match state {
+                PatchListState::Failed => (failed, 1_000),
+                PatchListState::Missing => (missing, 2_000),
+                PatchListState::Installed => return self.installed(&node, false),
+                PatchListState::InstalledPendingReboot => return self.installed(&node, true),
             };
             let name = |n: u32| PatchView {
                 id: format!("KB{}", first + n),
@@ -79,8 +81,29 @@ impl PatchStates for FakeAws {
                 severity: "Critical".to_owned(),
             };
             // In no order.
-            Ok((0..count).rev().map(name).take(most).collect())
+            Ok((0..count)
+                .rev()
+                .map(name)
+                .take(most.unwrap_or(usize::MAX))
+                .collect())
         })
+    }
+}
+
+impl FakeAws {
+    /// What a node has installed by name, in no order.
+    fn installed(&self, node: &NodeId, waits: bool) -> PortResult<Vec<PatchView>> {
+        let installed = self.installed.lock().unwrap();
+        let of_node = installed.get(node).cloned().unwrap_or(Ok(vec![]));
+        let patches = of_node.map_err(|kind| PortError::new(kind, format!("may not read {node}")))?;
+        let those = patches.into_iter().filter(|(.., pending)| *pending == waits);
+        let view = |(id, title, _): (&str, &str, bool)| PatchView {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            classification: "Security".to_owned(),
+            severity: "Important".to_owned(),
+        };
+        Ok(those.rev().map(view).collect())
     }
 }
 
