@@ -38,6 +38,8 @@ pub struct Candidates {
     /// The named units and roots that have no account below them. Unless the request includes child units, only
     /// an account directly below counts.
     pub childless: Vec<OrgParent>,
+    /// What lies below a named unit or root and is left out, as child units do not count, in words. It is among the warnings as well.
+    pub deeper: BTreeMap<OrgParent, String>,
     /// The accounts below each unit and root that a wave names, at any depth.
     pub below: BTreeMap<OrgParent, BTreeSet<AccountId>>,
     /// The tags of each account with a wanted location that may be in a wave with `account_tags`. Of no other account

@@ -134,10 +134,11 @@ pub(super) async fn resolve(
                 " directly (include_child_ous is false)"
             };
             found.warn(format!("{parent} has no account below it{hint}"));
-            found.candidates.childless.push(parent);
+            found.candidates.childless.push(parent.clone());
         }
         if let Some(left_out) = left_out {
-            found.warn(left_out);
+            found.warn(left_out.clone());
+            found.candidates.deeper.insert(parent, left_out);
         }
         accounts
             .named

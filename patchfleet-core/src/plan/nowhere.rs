@@ -102,6 +102,10 @@ fn hints(request: &PatchRequest, candidates: &Candidates, answers: &[SkipReason]
             "{first}set targets.include_child_ous to true if the accounts are in units further down"
         ));
     }
+    // A refusal has no warnings, and what is looked for may be in there. Of units without an account it was said above.
+    let deeper = candidates.deeper.iter();
+    let others = deeper.filter(|(parent, _)| !candidates.childless.contains(parent));
+    hints.extend(others.map(|(_, left_out)| left_out.clone()));
     let missing = |reason| answers.contains(&reason);
     if missing(SkipReason::GroupMissing) {
         hints.push(

@@ -75,6 +75,23 @@ impl Settlement {
         ));
     }
 
+    /// Says how many nodes lack patches that the override list does not name. They are at their goal, and nothing else would tell
+    /// of those patches.
+    pub(super) fn tell_of_the_unlisted(&mut self) {
+        let lacks = |row: &&NodeRow| {
+            let well = matches!(row.outcome, NodeOutcome::Done | NodeOutcome::PendingReboot);
+            well && row.missing.is_some_and(|missing| missing > 0)
+        };
+        let lack = u32::try_from(self.rows.iter().filter(lacks).count()).unwrap_or(u32::MAX);
+        if lack > 0 {
+            let verb = by_number(lack, "lacks", "lack");
+            self.add_words(&format!(
+                "{} {verb} patches that the override list does not name",
+                nodes(lack)
+            ));
+        }
+    }
+
     /// Says that the execution in the location did not end well, where the nodes do not show it. Everything
     /// that patchfleet's `own` runbook does shows in its nodes, so there only a success needs the words.
     pub(super) fn tell_of_failure(&mut self, status: &ExecutionStatus, words: &str, own: bool) {

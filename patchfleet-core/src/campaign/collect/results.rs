@@ -9,6 +9,7 @@ use crate::id::{CommandId, NodeId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::{NodeOutcome, NodeRow, PatchNames, Tally};
 use crate::port::{CommandView, InvocationStatus, InvocationView, PortErrorKind, PortResult};
+use crate::request::Operation;
 use crate::runbook;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,6 +208,11 @@ impl Job<'_> {
                 .into_iter()
                 .any(|view| view.status == InvocationStatus::Cancelled);
         let mut settlement = self.by_nodes(rows, cancelled);
+        if self.given("InstallOverrideList").is_some()
+            && self.state.operation_of(self.unit) == Operation::Install
+        {
+            settlement.tell_of_the_unlisted();
+        }
         settlement.cancelled = cancelled;
         settlement.short = short;
         if not_whole.is_none() {

@@ -141,6 +141,13 @@ fn what_an_override_list_leaves_missing_is_shown_and_not_counted_against_the_nod
             row.detail,
             "12 patches that the override list does not name still missing"
         );
+        // A location that succeeded has no other words, and its nodes need no action.
+        let report = report(&world, &state);
+        let told = &report.locations[0].detail;
+        assert!(
+            told.ends_with("1 node lacks patches that the override list does not name"),
+            "{told}"
+        );
     }
 }
 

@@ -326,3 +326,25 @@ fn what_is_excluded_for_a_denial_is_shown_with_its_reason() {
     let refusal = planned_of(&all, targets, json!({"denied": "exclude"})).unwrap_err();
     assert_eq!(refusal.reasons[0].code, RefusalCode::NothingSelected);
 }
+
+#[test]
+fn a_refusal_says_which_units_below_a_named_one_were_left_out() {
+    let mut world = world();
+    let mixed = "ou-ab12-mixed000";
+    let lower = "ou-ab12-lower000";
+    world.units.insert(
+        OrgParent::Ou(mixed.parse().unwrap()),
+        (vec![account(CENTRAL)], vec![lower.parse().unwrap()]),
+    );
+    let refusal = refused(
+        &world,
+        json!({"tags": {"Env": ["prod"]}, "regions": [US], "accounts": [mixed]}),
+    );
+    assert!(
+        refusal.contains(
+            "ou-ab12-mixed000: 1 unit below it is left out with all its accounts; targets.include_child_ous = true \
+             would include them"
+        ),
+        "{refusal}"
+    );
+}
