@@ -1,6 +1,6 @@
 //! Bugs that tests plant. What holds the laws has to notice each of them.
 
-use crate::draft::{Again, Collects, Draft, Has, Wave};
+use crate::draft::{Again, Draft, Has, Wave};
 use jiff::Timestamp;
 use patchfleet_core::campaign::Rule;
 use patchfleet_core::internals::{Slip, with_slip, without};
@@ -130,7 +130,6 @@ fn may_slip(slip: Slip, draft: &Draft) -> bool {
         Slip::TakesEveryRecord => course.company.is_some(),
         Slip::TrustsTheLog => wish.sends_itself && course.restore.is_some(),
         Slip::TakesWhatMayRun => course.retries.first() == Some(&Again::Unreached),
-        Slip::Forgets => course.collects == Some(Collects::Late) && !draft.hands.is_empty(),
         Slip::CountsAnew => {
             let fleet = wish.fleet.is_some_and(|fleet| fleet.damaged.is_some());
             let label = wish.label.is_some_and(|label| label.damaged.is_some());

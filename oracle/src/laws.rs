@@ -105,7 +105,7 @@ fn exact(run: &Run, asked: &Asked) {
     };
     for (id, node) in &nodes {
         if run.is_further() {
-            // What earlier ones did is there still.
+            // What earlier ones installed is counted as well. That no node is begun twice in this one is said by `once`.
             break;
         }
         let meant = is_meant(id) && asked.of(node).installs;
@@ -210,7 +210,7 @@ fn may_give_up(run: &Run, done: &Done, error: &DriveError) {
         DriveError::Strays { .. } => befell.lost_records > 0,
         // The store did not answer for half an hour, or said five times that it may not. That the log is another one than was
         // read is no answer of a store whose calls fail.
-        DriveError::Log { source, .. } => {
+        DriveError::Log { source, .. } | DriveError::NotBegun { source, .. } => {
             has_struck(&[Of::Appends, Of::Reads]) && source.kind() != PortErrorKind::Incompatible
         }
         DriveError::Rows { .. } => has_struck(&[Of::Rows]),
@@ -271,8 +271,12 @@ fn good_nodes_are_told_good(run: &Run, done: &Done, asked: &Asked) {
     if !is_harmless(run) {
         return;
     }
-    let nodes = run.nodes();
+    let (nodes, begun) = (run.nodes(), run.begun());
     for row in done.ended.rows.values().flatten() {
+        if run.is_further() && !begun.contains(row.node.as_str()) {
+            // What it has, it has of an earlier campaign.
+            continue;
+        }
         let node = nodes[row.node.as_str()];
         // A Scan by other baselines leaves no trace by which it could be told.
         let shows = asked.of(node).installs || !run.draft.wish.override_baseline;
@@ -481,9 +485,7 @@ fn of_one(run: &Run, asked: &Asked) {
     accounted(run, done, asked);
     success_is_one(run, done, asked);
     what_never_began_is_told(run, done);
-    if !run.is_further() {
-        good_nodes_are_told_good(run, done, asked);
-    }
+    good_nodes_are_told_good(run, done, asked);
     lost_nodes_are_told_lost(run, done);
     gone_nodes_are_told_gone(run, done, asked);
     unknown_is_not_empty(done, asked);

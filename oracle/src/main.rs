@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const USAGE: &str = "\
 Runs random campaigns in memory, and holds each against the laws.
 
-usage: patchfleet-oracle [--campaigns N] [--from N] [--seed N] [--threads N] [--only N] [--rough | --both]
+usage: patchfleet-oracle [--campaigns N] [--from N] [--seed N] [--threads N] [--only N] [--rough | --calm]
 
   --campaigns N  how many campaigns (default: 1000)
   --from N       the number of the first of them (default: 0), so that many can be run in parts
@@ -19,9 +19,9 @@ usage: patchfleet-oracle [--campaigns N] [--from N] [--seed N] [--threads N] [--
   --threads N    how many run at once (default: one for each core)
   --only N       the campaign with this number alone
   --rough        rough ones alone: with drivers beside each other, calls that fail, sleeps, logs that lose their end, and retries
-  --both         each third campaign is rough, and the others are calm
+  --calm         the others alone: one driver at a time, which may die, and whose calls all have their answers
 
-A campaign follows from the seed and its number, from 0. The exit code is 1 if a law does not hold.";
+Unless one kind is asked for, each third campaign is rough. A campaign follows from the seed and its number, from 0. The exit code is 1 if a law does not hold.";
 
 /// How often it is said how far it is.
 const SAID_EVERY: Duration = Duration::from_secs(30);
@@ -45,15 +45,15 @@ fn args() -> Result<Option<Args>, String> {
         seed: 7,
         threads: thread::available_parallelism().map_or(1, |n| n.get() as u64),
         only: None,
-        mix: Mix::Calm,
+        mix: Mix::Both,
     };
     let mut args = std::env::args().skip(1);
     while let Some(name) = args.next() {
         if name == "--help" || name == "-h" {
             return Ok(None);
         }
-        if name == "--rough" || name == "--both" {
-            read.mix = if name == "--rough" { Mix::Rough } else { Mix::Both };
+        if name == "--rough" || name == "--calm" {
+            read.mix = if name == "--rough" { Mix::Rough } else { Mix::Calm };
             continue;
         }
         let value = args.next().ok_or_else(|| format!("{name} needs a number"))?;

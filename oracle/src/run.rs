@@ -62,6 +62,8 @@ pub(crate) struct Done {
     pub(crate) struck: BTreeMap<(Of, How), usize>,
     /// That its results were read again, and what was tried again after it.
     pub(crate) collected: Option<Collected>,
+    /// That they were read once more after the retries, and what it came to then.
+    pub(crate) collected_last: Option<(Collected, Ended)>,
     pub(crate) retries: Vec<Try>,
 }
 
@@ -164,9 +166,18 @@ async fn drive(draft: &Draft, plan: Plan, ports: &Ports, clock: &SimClock) -> (V
         true => afterwards::retry(draft, campaign, ports, clock).await,
         false => vec![],
     };
+    let mut collected_last = None;
+    if let Some(collects) = draft.course.collects
+        && retries.iter().any(|one| matches!(one.came, Tried::Ran(_)))
+    {
+        // Retries have written other patch states over those of nodes of which this campaign knows what became.
+        let (now, before) = afterwards::collect(draft, collects, campaign, ended.clone(), clock).await;
+        collected_last = Some((before, now));
+    }
     let (befell, people, faults) = driving.into_parts();
     let done = Done {
         collected,
+        collected_last,
         retries,
         ..Done::new(plan, ended, ending, people, befell, &faults)
     };
@@ -198,6 +209,7 @@ impl Done {
             befell,
             struck: faults.struck(),
             collected: None,
+            collected_last: None,
             retries: vec![],
         }
     }

@@ -46,9 +46,9 @@ impl Mix {
 
     fn option(self) -> &'static str {
         match self {
-            Self::Calm => "",
+            Self::Calm => "--calm ",
             Self::Rough => "--rough ",
-            Self::Both => "--both ",
+            Self::Both => "",
         }
     }
 }

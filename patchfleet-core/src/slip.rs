@@ -12,8 +12,6 @@ pub enum Slip {
     TrustsTheLog,
     /// A second attempt takes nodes on which a command may be at work.
     TakesWhatMayRun,
-    /// Results that are read again take the place of those that said more.
-    Forgets,
     /// A retry counts nothing of what the campaigns before it have used of the bounds.
     CountsAnew,
     /// Nobody asks right before a start is sent whether its time is over.
@@ -39,7 +37,7 @@ pub fn with_slip<T>(slip: Slip, what: impl FnOnce() -> T) -> T {
     what()
 }
 
-/// Whether a test has planted this slip. It never has outside of tests.
+/// Whether this slip is planted: only `with_slip` does that, which is not there without the feature `internals`.
 pub(crate) fn slips(slip: Slip) -> bool {
     #[cfg(any(test, feature = "internals"))]
     return PLANTED.get() == Some(slip);

@@ -4,7 +4,6 @@ use crate::campaign::collect::Settlement;
 use crate::id::NodeId;
 use crate::outcome::LocationOutcome;
 use crate::outcome::{Goal, NodeOutcome, NodeRow, Tally};
-use crate::slip::{Slip, slips};
 use std::collections::BTreeMap;
 
 /// How much an outcome says of a node: nothing, how the node was found, or what its run came to.
@@ -52,7 +51,6 @@ pub(super) fn merged(again: Settlement, before: Vec<NodeRow>, goal: Goal) -> Set
     for row in before {
         let says = Says::from(row.outcome);
         let keep = match rows.get(&row.node) {
-            _ if slips(Slip::Forgets) => false,
             Some(read) => says > Says::from(read.outcome),
             None => says == Says::Result || (partial && says > Says::Nothing),
         };
