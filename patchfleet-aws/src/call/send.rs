@@ -180,7 +180,7 @@ impl Call {
             Operation::StartAutomationExecution | Operation::SendCommand => Again::Times(1),
             _ if changes => Again::Times(tries),
             // Nothing follows from the names of patches, and a location is not told of until they are read.
-            Operation::DescribeInstancePatches => Again::Times(tries),
+            Operation::DescribeInstancePatches => Again::Times(1),
             _ => Again::WhileAwsAnswers,
         };
         let send = &send;

@@ -5,7 +5,8 @@ use crate::ports::Aws;
 use aws_sdk_ssm::types as ssm;
 use patchfleet_core::id::{Location, NodeId};
 use patchfleet_core::port::{
-    BoxFuture, Page, PageToken, PatchListState, PatchStateView, PatchStates, PatchView, PortResult, Walk,
+    BoxFuture, Page, PageToken, PatchListState, PatchStateView, PatchStates, PatchView, PortError,
+    PortErrorKind, PortResult, Walk,
 };
 
 /// The most that DescribeInstancePatchStates and DescribeInstancePatches give on a page.
@@ -50,9 +51,19 @@ impl PatchStates for Aws {
                 return all_pages(operation, pages).await;
             };
             let mut walk = Walk::new(operation.as_str());
-            let mut patches = vec![];
-            for _ in 0..MOST_PAGES {
-                let Some(token) = walk.next() else { break };
+            let (mut patches, mut pages) = (vec![], 0);
+            while let Some(token) = walk.next() {
+                if pages == MOST_PAGES {
+                    if patches.is_empty() {
+                        let what = format!(
+                            "{operation} gave {MOST_PAGES} pages without a patch that is {}, and says that more follow",
+                            state.as_str()
+                        );
+                        return Err(PortError::new(PortErrorKind::Other, what));
+                    }
+                    break;
+                }
+                pages += 1;
                 let page = self.describe_patches(&location, &node, state, token).await?;
                 patches.extend(page.items);
                 if patches.len() >= most {

@@ -25,7 +25,7 @@ mod without_results;
 
 use course::{Course, failed_early, words};
 pub(super) use nodes::Found;
-pub(super) use patch_names::{Short, read_names, take_names};
+pub(super) use patch_names::{NAMED_WITHIN, Short, by, read_names};
 use without_results::row_without_result;
 
 /// What a location came to.

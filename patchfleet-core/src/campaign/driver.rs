@@ -38,6 +38,7 @@ mod installed;
 mod learn;
 mod merge;
 mod name_again;
+mod read_results;
 mod require_planned;
 mod send_again;
 mod stop;

@@ -47,6 +47,7 @@ mod once;
 mod outcomes;
 mod outlives;
 mod patch_names;
+mod patch_names_late;
 mod planted;
 mod presigned;
 mod reopened;

@@ -1,14 +1,16 @@
 //! The names of the patches that a node failed to install, or that it misses.
 
-use crate::port::{PatchShortfall, PatchView, PortError};
+use crate::id::NodeId;
+use crate::port::{PatchShortfall, PatchView, PortError, PortErrorKind};
 use crate::text::cut;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How many patches of a node are kept by name at most. Its row has the number of all.
 pub const PATCHES_NAMED: usize = 20;
 
-/// How many nodes of a location are asked for the names of their patches at most, since each is a call of its own. They
-/// are the first by their ids.
+/// How many nodes are asked for the names of their patches at most when results are read, since each is a call of its
+/// own. Results are read for each unit of each location. The nodes are the first by their ids.
 pub(crate) const NODES_NAMED: usize = 10;
 
 /// How many characters are kept of a patch's id, classification and severity.
@@ -26,6 +28,9 @@ pub struct PatchNames {
     /// At most [`PATCHES_NAMED`] of them, in the order of their ids. How many there are is in the node's row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub named: Vec<NamedPatch>,
+    /// When the operation ended whose report names them, as the node's patch state says. `None` if none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<Timestamp>,
     /// Why none is named, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<NamesUnread>,
@@ -66,12 +71,29 @@ pub struct NamesUnread {
 pub enum NamesUnreadReason {
     /// Nobody has asked yet.
     NotAsked,
-    /// Other nodes of the location were asked, and no more than ten of one location are.
+    /// Other nodes were asked, and no more than ten of a unit in a location are.
     TooManyNodes,
-    /// AWS did not say: it denied the call, say, or gave no answer.
+    /// AWS did not allow the call: this node's, or that of another node of the location before.
+    Denied,
+    /// The ports that results are read with name no patches, or AWS takes no such call.
+    Invalid,
+    /// AWS did not say. It gave no answer in time, for instance, or names none.
     NotRead,
     /// The node reported anew meanwhile, so what AWS names may be of another run.
     ReportedAnew,
+    /// Something that a later version wrote. The words say what.
+    #[serde(other)]
+    Other,
+}
+
+impl NamesUnreadReason {
+    fn of(error: &PortError) -> Self {
+        match error.kind() {
+            PortErrorKind::Denied => Self::Denied,
+            PortErrorKind::Invalid => Self::Invalid,
+            _ => Self::NotRead,
+        }
+    }
 }
 
 impl PatchNames {
@@ -84,6 +106,7 @@ impl PatchNames {
         Self {
             shortfall,
             named: vec![],
+            reported_at: None,
             unread: Some(NamesUnread {
                 reason,
                 detail: detail.into(),
@@ -100,8 +123,8 @@ impl PatchNames {
         )
     }
 
-    /// What AWS gave. A node whose patch state counts such patches, and for which none is listed, has none by name.
-    pub(crate) fn of(shortfall: PatchShortfall, patches: Vec<PatchView>) -> Self {
+    /// What AWS gave of the report of this instant. A node whose patch state counts such patches, and for which none is listed, has none by name.
+    pub(crate) fn of(shortfall: PatchShortfall, reported_at: Timestamp, patches: Vec<PatchView>) -> Self {
         let mut named: Vec<NamedPatch> = patches.into_iter().filter_map(NamedPatch::of).collect();
         named.sort_unstable();
         named.dedup();
@@ -112,22 +135,29 @@ impl PatchNames {
         Self {
             shortfall,
             named,
+            reported_at: Some(reported_at),
             unread: None,
         }
     }
 
     /// What kept AWS from saying.
     pub(crate) fn not_read(shortfall: PatchShortfall, error: &PortError) -> Self {
-        Self::unread(shortfall, NamesUnreadReason::NotRead, error.reason())
+        Self::unread(shortfall, NamesUnreadReason::of(error), error.reason())
     }
 
-    /// Whether another look may give names: nobody has asked yet, or AWS did not say.
+    /// Not asked for, as the call for this other node failed so. Its words may name that node.
+    pub(crate) fn not_asked_after(shortfall: PatchShortfall, other: &NodeId, error: &PortError) -> Self {
+        let why = format!("not asked, as it failed for {other}: {}", error.reason());
+        Self::unread(shortfall, NamesUnreadReason::of(error), why)
+    }
+
+    /// Whether another call may give names: nobody has asked yet, or AWS did not say.
     pub(crate) fn may_be_read(&self) -> bool {
         let unread = self.unread.as_ref();
         unread.is_some_and(|unread| {
             use NamesUnreadReason as R;
             match unread.reason {
-                R::NotAsked | R::NotRead | R::ReportedAnew => true,
+                R::NotAsked | R::NotRead | R::Denied | R::Invalid | R::ReportedAnew | R::Other => true,
                 R::TooManyNodes => false,
             }
         })
@@ -152,5 +182,21 @@ impl NamedPatch {
             classification: cut(patch.classification.trim(), SHORT),
             severity: cut(patch.severity.trim(), SHORT),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_of_a_later_version_is_read_and_its_words_are_told() {
+        let json = r#"{"shortfall":"failed","unread":{"reason":"too_late","detail":"in words"}}"#;
+        let names: PatchNames = serde_json::from_str(json).unwrap();
+        let unread = names.unread.unwrap();
+        assert_eq!(
+            (unread.reason, unread.detail.as_str()),
+            (NamesUnreadReason::Other, "in words")
+        );
     }
 }

@@ -25,7 +25,9 @@ pub trait PatchStates: Send + Sync {
     /// are as many. `None`: all of them, page by page to the end.
     ///
     /// They give names to what a patch state counts. No outcome follows from them, and a campaign whose role may not
-    /// read them runs as it would otherwise.
+    /// read them runs as it would otherwise. A location settles only once they were read, and for that ten seconds are
+    /// waited at most: the future may be dropped before it has an answer, and is once it says that it was
+    /// [`put_off`](super::put_off).
     ///
     /// The default answer is an error of the kind `Invalid`: these patch states name no patches.
     fn patches(
@@ -35,9 +37,9 @@ pub trait PatchStates: Send + Sync {
         state: PatchListState,
         most: Option<usize>,
     ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
-        let _ = (state, most);
-        let message =
-            format!("these ports do not name the patches of {node} in {location} (PatchStates::patches)");
+        let _ = (location, node, state, most);
+        // It names no node, so that those of a location are told of in one line.
+        let message = "these ports name no patches (PatchStates::patches)";
         Box::pin(async move { Err(PortError::new(PortErrorKind::Invalid, message)) })
     }
 }

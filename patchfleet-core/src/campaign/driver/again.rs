@@ -1,9 +1,10 @@
 //! Reading results again that could not be read, also when the campaign is over.
 
 use super::merge::merged;
+use super::read_results::named_until;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::Appended;
-use crate::campaign::collect::{Collected, Settlement, nodes};
+use crate::campaign::collect::{Collected, NAMED_WITHIN, Settlement, nodes};
 use crate::campaign::facts::cancel_seen;
 use crate::campaign::notice::Tried;
 use crate::campaign::{Event, State};
@@ -11,6 +12,7 @@ use crate::id::{CampaignId, Location, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::NodeRow;
 use crate::port::PortResult;
+use jiff::SignedDuration;
 
 /// What came of reading results again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub struct StillUnread {
 
 impl Driver {
     /// Reads the results again that could not be read when their locations settled. Starts nothing, and claims no
-    /// name. Of a campaign that is over, patches that have no name yet are asked for by name.
+    /// name. Of a campaign that is over, patches that have no name yet are asked for by name, for a minute at most.
     ///
     /// The campaign may be over, or be driven by somebody else meanwhile.
     ///
@@ -64,7 +66,7 @@ impl Driver {
                 None => read = read.saturating_add(1),
             }
         }
-        drive.name_again().await?;
+        drive.name_again().await;
         let state = drive.into_state();
         Ok(Recollected { state, read, unread })
     }
@@ -96,9 +98,10 @@ fn still_unread(settlement: &Settlement) -> Option<String> {
 
 impl Drive<'_> {
     /// What a location came to, or why nothing can be said of it.
-    pub(super) async fn read_again(&self, unit: UnitId, location: &Location) -> Result<Reading, String> {
+    pub(super) async fn read_again(&mut self, unit: UnitId, location: &Location) -> Result<Reading, String> {
         let automation = &*self.driver.dispatcher(&self.state, unit);
-        let look = || async move { self.job(automation, unit, location).collect().await };
+        let this = &*self;
+        let look = || async move { this.job(automation, unit, location).collect().await };
         let collected = self.patiently(Tried::Results, &location.to_string(), look).await;
         let mut settlement = match collected.map_err(|error| error.reason())? {
             // Long over: what is late by now does not come.
@@ -106,8 +109,12 @@ impl Drive<'_> {
             Collected::Running { .. } => return Err("something still runs there".to_owned()),
             Collected::NotSent { detail, .. } => return Err(detail),
         };
+        let (clock, began) = (&*self.driver.clock, self.now());
+        let until = named_until(began, NAMED_WITHIN.min(self.names_left), self.stops_at);
         let job = self.job(automation, unit, location);
-        job.name_patches_of(&mut settlement).await;
+        job.name_patches_of(&mut settlement, clock, until).await;
+        let took = self.now().duration_since(began);
+        self.names_left = self.names_left.saturating_sub(took).max(SignedDuration::ZERO);
         let kept = self.kept_of(unit, location, &settlement).await;
         let kept = kept.map_err(|error| error.reason())?;
         let settlement = merged(settlement, kept, self.state.goal_of(unit));
@@ -218,7 +225,7 @@ impl Drive<'_> {
         Ok(())
     }
 
-    pub(super) async fn put_again(
+    async fn put_again(
         &self,
         unit: UnitId,
         location: &Location,

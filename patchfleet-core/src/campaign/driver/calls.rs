@@ -16,8 +16,8 @@ use crate::campaign::state::{Intent, StartState, State};
 use crate::campaign::strays::{Place, Stray};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
 use crate::port::{
-    AlarmView, BoxFuture, CalendarsView, ExecutionStatus, PortError, PortErrorKind, PortResult, Sent,
-    StartRequest, StopType, hearing,
+    AlarmView, BoxFuture, CalendarsView, PortError, PortErrorKind, PortResult, Sent, StartRequest, StopType,
+    hearing,
 };
 use crate::runbook::{Changed, NotCompared};
 use crate::slip::{Slip, slips};
@@ -25,7 +25,7 @@ use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use jiff::Timestamp;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -395,48 +395,6 @@ impl<'d> Drive<'d> {
             Answer::Seen(unit, location, execution, seen)
         }))
     }
-
-    fn collect(&self, unit: UnitId, location: &Location) -> Option<BoxFuture<'d, Answer>> {
-        let driver = self.driver;
-        let of = self.state.units().get(&unit)?;
-        let at = of.locations.get(location).filter(|at| at.settled.is_none())?;
-        let has_ended = at.status.as_ref().is_some_and(ExecutionStatus::is_terminal);
-        let is_started = matches!(of.start, StartState::Started { .. });
-        let is_due = !is_started || has_ended || self.memory.is_parent_over(unit);
-        if !of.is_to_be_collected() || !is_due {
-            return None;
-        }
-        let basis = Basis::of(&self.state, of, location);
-        let state = self.state.excerpt(unit, location);
-        let parent = self.memory.parent(unit).cloned();
-        let (location, now) = (location.clone(), self.now());
-        let automation = driver.dispatcher(&self.state, unit);
-        Some(Box::pin(async move {
-            let job = Job {
-                ports: driver.results(&*automation),
-                state: &state,
-                unit,
-                location: &location,
-                parent: parent.as_ref(),
-                now,
-            };
-            let mut collected = job.collect().await;
-            if let Ok(collected) = &mut collected {
-                job.name_patches(collected, driver.clock.now().max(now)).await;
-            }
-            if let Err(error) = &collected
-                && error.kind() == PortErrorKind::Credentials
-                && let Some(own) = locked_out(driver, &state, unit).await
-            {
-                return Answer::LockedOut(unit, location, own);
-            }
-            let found = match &collected {
-                Err(error) if !error.kind().is_transient() => job.found(BTreeSet::new()).await.ok(),
-                _ => None,
-            };
-            Answer::Collected(unit, location, basis, collected, found)
-        }))
-    }
 }
 
 /// What is needed to find out which nodes are away, if a command is refused whole that patchfleet sends itself.
@@ -501,13 +459,4 @@ enum Task {
     Location(LocationTask),
     StopBelow((UnitId, Location)),
     Sweep(Place),
-}
-
-/// Why the caller cannot read the unit's execution, if that is for want of credentials. Tells
-/// credentials that have expired from an account in which they were never good.
-async fn locked_out(driver: &Driver, state: &State, unit: UnitId) -> Option<PortError> {
-    let execution = state.units().get(&unit).and_then(observe::execution_of)?;
-    let automation = driver.dispatcher(state, unit);
-    let error = automation.execution(execution).await.err()?;
-    (error.kind() == PortErrorKind::Credentials).then_some(error)
 }

@@ -90,12 +90,10 @@ impl Drive<'_> {
                 let next = later(now, poll_interval(now.duration_since(first)));
                 self.collect_again_at(unit, location, next);
             }
-            Ok(Collected::Lagging(settlement, lag)) => {
+            Ok(Collected::Lagging(_, lag)) => {
                 asked.failures = Failures::default();
+                // The look that begins after this instant is the last one, and settles it.
                 let end = later(command_ended.unwrap_or(now), lag);
-                if now >= end {
-                    return Some(settlement);
-                }
                 let next = later(now, poll_interval(now.duration_since(first)));
                 self.collect_again_at(unit, location, next.min(end));
             }

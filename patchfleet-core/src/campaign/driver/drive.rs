@@ -1,6 +1,7 @@
 //! One campaign being driven: decide, append, call, and take each answer as it comes.
 
 use super::calls::{Answer, Calls};
+use super::name_again::NAMED_AGAIN_WITHIN;
 use super::trouble::told_of;
 use super::{DriveError, Driver, Turn};
 use crate::campaign::Event;
@@ -50,6 +51,8 @@ pub struct Drive<'d> {
     pub(super) rows_failed_at: Option<Timestamp>,
     /// The locations whose rows are missing and cannot be read again.
     pub(super) rows_left: BTreeSet<(UnitId, Location)>,
+    /// For how much longer the names of patches are asked for in all, where results are read again.
+    pub(super) names_left: SignedDuration,
     pub(super) calls: Calls<'d>,
     pub(super) tried: TriedByDrive<'d>,
 }
@@ -101,6 +104,7 @@ impl<'d> Drive<'d> {
             is_between_waves: false,
             rows_failed_at: None,
             rows_left: BTreeSet::new(),
+            names_left: NAMED_AGAIN_WITHIN,
             calls: Calls::default(),
             tried: TriedByDrive {
                 driver,

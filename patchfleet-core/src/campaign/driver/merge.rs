@@ -4,6 +4,7 @@ use crate::campaign::collect::Settlement;
 use crate::id::NodeId;
 use crate::outcome::LocationOutcome;
 use crate::outcome::{Goal, NodeOutcome, NodeRow, Tally};
+use crate::port::PatchStateView;
 use std::collections::BTreeMap;
 
 /// How much an outcome says of a node: nothing, how the node was found, or what its run came to.
@@ -55,7 +56,8 @@ pub(super) fn merged(again: Settlement, before: Vec<NodeRow>, goal: Goal) -> Set
             None => says == Says::Result || (partial && says > Says::Nothing),
         };
         if let (false, Some(read)) = (keep, rows.get_mut(&row.node)) {
-            keep_names(read, &row);
+            let state = again.short.get(&row.node);
+            keep_names(read, &row, state);
         }
         if keep {
             changed = true;
@@ -89,10 +91,13 @@ pub(super) fn merged(again: Settlement, before: Vec<NodeRow>, goal: Goal) -> Set
     }
 }
 
-/// Keeps the names of the same patches, if this time they could not be read.
-fn keep_names(read: &mut NodeRow, before: &NodeRow) {
+/// Keeps the names that were read before, if this time they could not be read, and the patch state is still the report
+/// that they are of.
+fn keep_names(read: &mut NodeRow, before: &NodeRow, state: Option<&PatchStateView>) {
     let has_names = |row: &NodeRow| row.patches.as_ref().is_some_and(|names| !names.named.is_empty());
-    if read.shortfall() == before.shortfall() && has_names(before) && !has_names(read) {
+    let reported_at = before.patches.as_ref().and_then(|names| names.reported_at);
+    let is_same_report = reported_at.is_some() && reported_at == state.map(|state| state.ended_at);
+    if is_same_report && read.shortfall() == before.shortfall() && has_names(before) && !has_names(read) {
         read.patches.clone_from(&before.patches);
     }
 }

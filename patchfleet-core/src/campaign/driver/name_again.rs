@@ -1,103 +1,101 @@
-//! Asking again for patches by name, once a campaign is over: of nodes whose row has none, because nobody could read them
-//! or because the version that wrote it did not.
+//! Asking again for the names of patches once a campaign is over: for nodes whose row has none, because nobody could read
+//! them or because an older version wrote it.
 
-use super::{Drive, DriveError};
-use crate::campaign::collect::{Short, read_names, take_names};
-use crate::campaign::state::Settled;
-use crate::campaign::{Appended, Event, READS_AT_ONCE};
+use super::Drive;
+use crate::campaign::READS_AT_ONCE;
+use crate::campaign::collect::{NAMED_WITHIN, Short, by, read_names};
+use crate::campaign::polls::later;
 use crate::fleet;
 use crate::id::{Location, NodeId, UnitId};
 use crate::outcome::{NODES_NAMED, NodeOutcome, NodeRow, PatchNames};
 use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
+/// For how long the names of patches are asked for in all, each time that results of a campaign are read again.
+pub(super) const NAMED_AGAIN_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// New names for nodes, each with the row that they are for.
+type Named = BTreeMap<NodeId, (NodeRow, PatchNames)>;
+
 impl Drive<'_> {
-    /// Reads them, and keeps what was read. What cannot be read is no error: nothing follows from a name.
+    /// Reads them, and keeps them in the rows. The log says nothing of it, since nothing follows from a name. What cannot
+    /// be read or kept is no error, and neither is what there is no time for: who asks once more gets it.
     ///
-    /// An open campaign is left alone. Whoever drives it may be keeping rows of the same location.
-    pub(super) async fn name_again(&mut self) -> Result<(), DriveError> {
-        if self.state.finished().is_none() {
-            return Ok(());
-        }
+    /// Only a location of which nothing else is to be read is looked at, in a campaign that is over. So nobody else keeps
+    /// other rows of it meanwhile.
+    pub(super) async fn name_again(&mut self) {
+        let clock = &*self.driver.clock;
+        let until = later(clock.now(), self.names_left);
+        let _ = by(clock, until, self.name_places(until)).await;
+    }
+
+    async fn name_places(&mut self, until: Timestamp) {
         let settled = self.state.locations().filter_map(|(unit, location, at)| {
             let nodes = &at.settled.as_ref()?.nodes;
             let short = nodes.count(NodeOutcome::Failed) > 0 || nodes.count(NodeOutcome::Missing) > 0;
             short.then(|| (location.clone(), unit))
         });
         let mut places: BTreeMap<Location, UnitId> = settled.collect();
-        for (_, location) in self.state.rows_missing() {
-            places.remove(location);
-        }
+        places.retain(|location, _| self.is_done_with(location));
         let places: Vec<(Location, UnitId)> = places.into_iter().collect();
         for some in places.chunks(READS_AT_ONCE) {
             let reads = some
                 .iter()
-                .map(|(location, unit)| self.named_rows(location, *unit));
+                .map(|(location, unit)| self.read_new_names(location, *unit, until));
             let read = join_all(reads).await;
-            for ((location, unit), rows) in some.iter().zip(read) {
-                if let Some(rows) = rows {
-                    self.keep_named(location, *unit, rows).await?;
-                }
+            for ((location, _), named) in some.iter().zip(read) {
+                self.keep_names(location, named).await;
             }
         }
-        Ok(())
     }
 
-    /// The rows of a location, if there are names now that they have not had.
-    async fn named_rows(&self, location: &Location, unit: UnitId) -> Option<Vec<NodeRow>> {
-        let mut rows = self.kept(location).await.ok()?;
-        self.name_rows(location, unit, &mut rows).await.then_some(rows)
+    /// Whether the campaign is over, and all results of a location are read and kept.
+    fn is_done_with(&self, location: &Location) -> bool {
+        let is_left = self.state.unread().iter().any(|(_, unread)| unread == location)
+            || self.state.rows_missing().any(|(_, missing)| missing == location);
+        self.state.finished().is_some() && !is_left
     }
 
-    /// Keeps rows that have names now, and says so with what the log has of the location: the results were read again.
-    /// So of two who keep rows of it at once, one is in conflict and reads once more.
-    async fn keep_named(
-        &mut self,
-        location: &Location,
-        unit: UnitId,
-        rows: Vec<NodeRow>,
-    ) -> Result<(), DriveError> {
-        let campaign = self.state.campaign();
-        let before = self.settled(location, unit);
-        let attempt = self.rows_attempt(location);
-        let put = self.driver.rows.put(campaign, location, attempt, rows);
-        put.await
-            .map_err(|source| DriveError::Rows { campaign, source })?;
-        while let Some(settled) = self.settled(location, unit) {
-            let named = Event::Recollected {
-                unit,
-                location: location.clone(),
-                outcome: settled.outcome,
-                nodes: settled.nodes,
-                offline_before: settled.offline_before,
-                detail: settled.detail,
-                not_well: settled.not_well,
-            };
-            if self.append(vec![named]).await? == Appended::Yes {
-                break;
-            }
-            if self.settled(location, unit) != before
-                && let Ok(newer) = self.read_again(unit, location).await
+    /// Keeps names in the rows that they are for. The rows are read right before that, and those that are others by now
+    /// stay as they are.
+    async fn keep_names(&mut self, location: &Location, mut named: Named) {
+        // A person may have the campaign go on meanwhile.
+        if named.is_empty() || self.catch_up().await.is_err() || !self.is_done_with(location) {
+            return;
+        }
+        let (campaign, rows) = (self.state.campaign(), &*self.driver.rows);
+        let Ok(mut kept) = rows.rows(campaign, location).await else {
+            return;
+        };
+        let mut is_new = false;
+        for row in &mut kept {
+            if let Some((before, names)) = named.remove(&row.node)
+                && *row == before
             {
-                // Somebody read more of it meanwhile, and these rows may have taken the place of those.
-                self.put_again(unit, location, &newer.settlement).await?;
+                row.patches = Some(names);
+                is_new = true;
             }
         }
-        Ok(())
+        if is_new {
+            let attempt = self.rows_attempt(location);
+            // It is no error if they cannot be kept.
+            let _ = rows.put(campaign, location, attempt, kept).await;
+        }
     }
 
-    fn settled(&self, location: &Location, unit: UnitId) -> Option<Settled> {
-        let at = self.state.units().get(&unit)?.locations.get(location)?;
-        at.settled.clone()
-    }
-
-    /// Gives the rows of a location the names that can be read now. Whether there are such.
+    /// The names that can be read now of nodes of a location that have none yet.
     ///
     /// Only a patch state that is provably of this campaign counts, by its snapshot and by the numbers in the row: the
     /// next run writes over it.
-    async fn name_rows(&self, location: &Location, unit: UnitId, rows: &mut [NodeRow]) -> bool {
-        let is_named = |row: &&NodeRow| row.patches.as_ref().is_some_and(|names| !names.named.is_empty());
-        let most = NODES_NAMED.saturating_sub(rows.iter().filter(is_named).count());
+    async fn read_new_names(&self, location: &Location, unit: UnitId, until: Timestamp) -> Named {
+        let mut named = Named::new();
+        let Ok(rows) = self.driver.rows.rows(self.state.campaign(), location).await else {
+            return named;
+        };
+        let has_names = |row: &&NodeRow| row.patches.as_ref().is_some_and(|names| !names.named.is_empty());
+        let of_units = self.state.units_at(location).count().saturating_mul(NODES_NAMED);
+        let most = of_units.saturating_sub(rows.iter().filter(has_names).count());
         let may_be_read = |row: &&NodeRow| {
             row.shortfall().is_some() && row.patches.as_ref().is_none_or(PatchNames::may_be_read)
         };
@@ -108,12 +106,15 @@ impl Drive<'_> {
             .map(|row| (row.node.clone(), row))
             .collect();
         if wanted.is_empty() {
-            return false;
+            return named;
         }
         let port = &*self.driver.patch_states;
         let nodes: Vec<NodeId> = wanted.keys().cloned().collect();
-        let Ok(states) = fleet::patch_states(port, location, &nodes, READS_AT_ONCE).await else {
-            return false;
+        let clock = &*self.driver.clock;
+        let until = until.min(later(clock.now(), NAMED_WITHIN));
+        let states = fleet::patch_states(port, location, &nodes, READS_AT_ONCE);
+        let Some(Ok(states)) = by(clock, until, states).await else {
+            return named;
         };
         let own = self.state.campaign().snapshot_id().to_string();
         let operation = self.state.operation_of(unit);
@@ -131,10 +132,12 @@ impl Drive<'_> {
                 is_own.then_some((node, (shortfall, state)))
             })
             .collect();
-        let mut names = read_names(port, location, &short, most).await;
-        names.retain(|_, names| !names.named.is_empty());
-        let any = !names.is_empty();
-        take_names(rows, names);
-        any
+        let names = read_names(port, location, &short, most, (clock, until)).await;
+        for (node, names) in names.into_iter().filter(|(_, names)| !names.named.is_empty()) {
+            if let Some(row) = wanted.get(&node) {
+                named.insert(node, ((*row).clone(), names));
+            }
+        }
+        named
     }
 }

@@ -215,6 +215,10 @@ pub(crate) struct FakeAws {
     pub(crate) names_asked: Mutex<Vec<(NodeId, PatchListState)>>,
     /// What each node has installed by name.
     pub(crate) installed: Mutex<BTreeMap<NodeId, InstalledByName>>,
+    /// How long each such question takes; the longest span there is: it has no answer. Time passes while somebody waits.
+    pub(crate) names_take: Mutex<SignedDuration>,
+    /// Whether patch states have no answer once a node was asked for the names of its patches.
+    pub(crate) states_hang: Mutex<bool>,
     /// Whether a node reports anew once it was asked for them.
     pub(crate) reports_anew: Mutex<bool>,
     /// Nodes that are stopped: they are not listed, and a command that names one is refused whole.

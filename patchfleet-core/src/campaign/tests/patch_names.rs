@@ -8,7 +8,7 @@ use crate::port::{Clock as _, PatchListState, PatchShortfall, PortErrorKind};
 use crate::report::{Explanation, Subject};
 
 /// A node with so many failed and missing patches, whose patch state has this snapshot.
-fn short(n: u32, failed: u32, missing: u32, snapshot: Option<&'static str>) -> Node {
+pub(super) fn short(n: u32, failed: u32, missing: u32, snapshot: Option<&'static str>) -> Node {
     Node {
         status: if failed > 0 { "Failed" } else { "Success" },
         patches: Some([failed, missing, 0]),
@@ -17,29 +17,29 @@ fn short(n: u32, failed: u32, missing: u32, snapshot: Option<&'static str>) -> N
     }
 }
 
-fn place() -> Location {
+pub(super) fn place() -> Location {
     Location::new("111111111111".parse().unwrap(), "us-east-1".parse().unwrap())
 }
 
 /// A campaign of one location with these nodes.
-fn with(nodes: Vec<Node>) -> World {
+pub(super) fn with(nodes: Vec<Node>) -> World {
     World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 5)
 }
 
-fn rows(world: &World) -> Vec<NodeRow> {
+pub(super) fn rows(world: &World) -> Vec<NodeRow> {
     finish(world.rows.rows(world.campaign(), &place())).unwrap()
 }
 
-fn ids(row: &NodeRow) -> Vec<&str> {
+pub(super) fn ids(row: &NodeRow) -> Vec<&str> {
     let named = row.patches.iter().flat_map(|names| &names.named);
     named.map(|patch| patch.id.as_str()).collect()
 }
 
-fn unread(row: &NodeRow) -> Option<NamesUnreadReason> {
+pub(super) fn unread(row: &NodeRow) -> Option<NamesUnreadReason> {
     row.patches.as_ref()?.unread.as_ref().map(|unread| unread.reason)
 }
 
-fn asked(world: &World) -> Vec<(NodeId, PatchListState)> {
+pub(super) fn asked(world: &World) -> Vec<(NodeId, PatchListState)> {
     world.aws.names_asked.lock().unwrap().clone()
 }
 
@@ -50,14 +50,14 @@ fn explained(world: &World, subject: &str) -> Explanation {
 }
 
 /// What the campaign came to, but for names.
-fn outcomes(state: &State, rows: Vec<NodeRow>) -> (Option<LocationOutcome>, Vec<NodeRow>) {
+pub(super) fn outcomes(state: &State, rows: Vec<NodeRow>) -> (Option<LocationOutcome>, Vec<NodeRow>) {
     let (.., at) = state.locations().next().unwrap();
     let bare = |row| NodeRow { patches: None, ..row };
     (at.outcome(), rows.into_iter().map(bare).collect())
 }
 
 /// The snapshot of the campaign that runs in these tests.
-fn own_snapshot() -> &'static str {
+pub(super) fn own_snapshot() -> &'static str {
     let campaign: CampaignId = with(vec![]).campaign();
     campaign.snapshot_id().to_string().leak()
 }
@@ -95,7 +95,7 @@ fn failed_and_missing_patches_are_named_in_the_rows_of_their_nodes_and_no_other_
 }
 
 #[test]
-fn twenty_patches_are_kept_of_a_node_and_ten_nodes_are_asked_of_a_location() {
+fn twenty_patches_are_kept_of_a_node_and_ten_nodes_are_asked_of_a_unit_in_a_location() {
     let world = with((1..=12).map(|n| short(n, 25, 0, None)).collect());
     world.run();
     let rows = rows(&world);
@@ -113,6 +113,24 @@ fn twenty_patches_are_kept_of_a_node_and_ten_nodes_are_asked_of_a_location() {
 }
 
 #[test]
+fn of_two_units_in_a_location_each_has_ten_nodes_asked_whichever_is_first() {
+    let mut world = with((1..=24).map(|n| short(n, 1, 0, None)).collect());
+    // Each may fail whole.
+    world.plan.request.budget.nodes.max_errors = "100%".parse().unwrap();
+    world.send_commands(12);
+    assert_eq!(world.plan.units.len(), 2);
+    world.run();
+    let rows = rows(&world);
+    for (unit, rows) in rows.chunks(12).enumerate() {
+        assert!(rows[..10].iter().all(|row| ids(row) == ["KB1000"]), "unit {unit}");
+        for row in &rows[10..] {
+            assert_eq!(unread(row), Some(NamesUnreadReason::TooManyNodes), "unit {unit}");
+        }
+    }
+    assert_eq!(asked(&world).len(), 20);
+}
+
+#[test]
 fn a_role_that_may_not_read_names_is_asked_once_a_location_and_nothing_else_changes() {
     let nodes = || vec![short(1, 1, 0, None), short(2, 2, 0, None), short(3, 0, 1, None)];
     let well = with(nodes());
@@ -127,10 +145,11 @@ fn a_role_that_may_not_read_names_is_asked_once_a_location_and_nothing_else_chan
         let state = world.run();
         assert_eq!(asked(&world).len(), 1, "{kind}");
         let rows = rows(&world);
-        assert!(
-            rows.iter()
-                .all(|row| unread(row) == Some(NamesUnreadReason::NotRead))
-        );
+        let reason = match kind {
+            PortErrorKind::Denied => NamesUnreadReason::Denied,
+            _ => NamesUnreadReason::NotRead,
+        };
+        assert!(rows.iter().all(|row| unread(row) == Some(reason)));
         assert_eq!(outcomes(&state, rows), as_usual, "{kind}");
         assert_eq!(
             world.records().last().unwrap().at,
@@ -148,11 +167,29 @@ fn a_role_that_may_not_read_names_is_asked_once_a_location_and_nothing_else_chan
 }
 
 #[test]
-fn a_node_that_has_no_names_of_its_own_keeps_none_from_the_others() {
-    let world = with(vec![short(1, 1, 0, None), short(2, 2, 0, None)]);
-    *world.aws.names_fail.lock().unwrap() = Some(PortErrorKind::NotFound);
-    world.run();
-    assert_eq!(asked(&world).len(), 2);
+fn after_a_call_that_fails_for_whatever_reason_no_other_node_is_asked() {
+    for kind in [
+        PortErrorKind::NotFound,
+        PortErrorKind::Other,
+        PortErrorKind::Invalid,
+    ] {
+        let world = with(vec![
+            short(1, 1, 0, None),
+            short(2, 2, 0, None),
+            short(3, 2, 0, None),
+        ]);
+        *world.aws.names_fail.lock().unwrap() = Some(kind);
+        world.run();
+        assert_eq!(asked(&world).len(), 1, "{kind}");
+        let text = explained(&world, "111111111111/us-east-1").to_text();
+        assert!(
+            text.contains("not named of 2 nodes: not asked, as it failed for i-00000001: may not read names"),
+            "{text}"
+        );
+        // Ports that name none name none the next time either.
+        let helps = text.contains("asks for the names of the patches again");
+        assert_eq!(helps, kind != PortErrorKind::Invalid, "{text}");
+    }
 }
 
 #[test]
@@ -188,14 +225,11 @@ fn names_that_could_not_be_read_are_read_by_collect_while_the_patch_state_is_the
     assert_eq!(ids(&rows(&world)[0]), ["KB1000", "KB1001"]);
     assert_eq!(outcomes(&found.state, rows(&world)), before);
     assert_eq!(found.state.finished(), state.finished());
-    assert_eq!(
-        world.records().len(),
-        records + 1,
-        "the log says that it was read"
-    );
     let times = asked(&world).len();
     again();
-    assert_eq!((world.records().len(), asked(&world).len()), (records + 1, times));
+    assert_eq!(asked(&world).len(), times);
+    // The log has nothing of it, so no verdict is made anew by names.
+    assert_eq!(world.records().len(), records);
 }
 
 #[test]
@@ -210,6 +244,7 @@ fn collect_names_the_patches_of_rows_that_an_older_version_wrote() {
     finish(world.rows.put(world.campaign(), &place(), 1, old)).unwrap();
     let text = explained(&world, "i-00000001").to_text();
     assert!(!text.contains("Patches that"), "{text}");
+    assert!(text.contains("asks for the names of the patches again"), "{text}");
     finish(world.driver(2).collect_again(world.campaign())).unwrap();
     assert_eq!(serde_json::to_value(rows(&world)).unwrap(), json);
 }
@@ -308,4 +343,23 @@ fn names_are_kept_where_the_results_of_another_node_are_read_again_and_names_can
     assert_eq!(found.read, 1);
     assert_eq!(rows(&world)[0], before[0]);
     assert_eq!(rows(&world)[1].outcome, NodeOutcome::Done);
+}
+
+#[test]
+fn names_of_another_report_than_the_one_that_is_read_again_are_not_kept() {
+    let unknown = Node {
+        snapshot: Some("3b241101-e2bb-4255-8caf-4136c566a962"),
+        ..Node::well(2)
+    };
+    let world = with(vec![short(1, 2, 0, Some(own_snapshot())), unknown]);
+    world.run();
+    assert_eq!(ids(&rows(&world)[0]), ["KB1000", "KB1001"]);
+    *world.aws.names_fail.lock().unwrap() = Some(PortErrorKind::Denied);
+    // As many patches fail by it.
+    *world.aws.reports_anew.lock().unwrap() = true;
+    let script = Script::Nodes(vec![short(1, 2, 0, Some(own_snapshot())), Node::well(2)]);
+    world.aws.scripts.lock().unwrap().insert(place(), script);
+    let found = finish(world.driver(2).collect_again(world.campaign())).unwrap();
+    assert_eq!(found.read, 1);
+    assert_eq!(unread(&rows(&world)[0]), Some(NamesUnreadReason::Denied));
 }

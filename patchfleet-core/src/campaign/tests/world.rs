@@ -181,6 +181,8 @@ impl World {
             names_fail: Mutex::default(),
             names_asked: Mutex::default(),
             installed: Mutex::default(),
+            names_take: Mutex::default(),
+            states_hang: Mutex::default(),
             reports_anew: Mutex::default(),
             counts_late: Mutex::default(),
             still_listed: Mutex::default(),

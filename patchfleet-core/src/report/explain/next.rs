@@ -2,7 +2,7 @@
 
 use super::{Explanation, LocationExplanation};
 use crate::campaign::{CampaignSummary, NEW_RUN, State};
-use crate::outcome::{LocationOutcome, NodeOutcome, NodeRow, PatchNames, Tally};
+use crate::outcome::{LocationOutcome, NamesUnreadReason, NodeOutcome, NodeRow, Tally};
 use std::collections::BTreeSet;
 
 /// What a person can do, each in a sentence. What the reasons say already is not said again.
@@ -27,10 +27,17 @@ pub(super) fn steps(state: &State, summary: &CampaignSummary, at: &[LocationExpl
     if summary.finished.is_none() {
         return steps;
     }
-    if at.iter().flat_map(rows).any(may_be_named) {
+    // Where results are unread, `collect` reads those, and their names with them.
+    let is_read = |one: &&LocationExplanation| unread.iter().all(|(_, location)| *location != one.location());
+    let of_read = at.iter().filter(is_read).flat_map(rows);
+    if let Some(why) = of_read.filter_map(|row| nameless(state, row)).max() {
+        let first = match why {
+            Nameless::Denied => "grant ssm:DescribeInstancePatches to the discovery role; then ",
+            Nameless::Otherwise => "",
+        };
         steps.push(format!(
-            "`patchfleet collect {id}` asks for the names of the patches again; AWS has them until the node's next scan or \
-             installation"
+            "{first}`patchfleet collect {id}` asks for the names of the patches again; AWS has them until the node's next \
+             scan or installation"
         ));
     }
     let told = |words: &str| at.iter().flat_map(|one| &one.why).any(|why| why.contains(words));
@@ -82,7 +89,26 @@ fn rows(at: &LocationExplanation) -> impl Iterator<Item = &NodeRow> {
     of_node.chain(&at.needs_action)
 }
 
-/// Whether the patches of a node have no names, and may have them once somebody asks again.
-fn may_be_named(row: &NodeRow) -> bool {
-    row.patches.as_ref().is_some_and(PatchNames::may_be_read)
+/// Why the patches of a node have no names, where they may have them once somebody asks again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Nameless {
+    Otherwise,
+    /// AWS did not allow to read them.
+    Denied,
+}
+
+/// Why the patches of a node have no names, if asking again may help.
+fn nameless(state: &State, row: &NodeRow) -> Option<Nameless> {
+    use NamesUnreadReason as R;
+    row.shortfall()?;
+    let Some(names) = &row.patches else {
+        // The row is an older version's, or it has no patch state, as under a baseline of the request's own.
+        let has_no_state = state.plan().request.patch.baseline_override.is_some();
+        return (!has_no_state).then_some(Nameless::Otherwise);
+    };
+    match names.unread.as_ref()?.reason {
+        R::Denied => Some(Nameless::Denied),
+        R::NotAsked | R::NotRead | R::ReportedAnew => Some(Nameless::Otherwise),
+        R::TooManyNodes | R::Invalid | R::Other => None,
+    }
 }

@@ -36,31 +36,43 @@ pub(super) fn sections<'a>(
     Ok(())
 }
 
-/// What a node's row says of it, with the names of its first patches.
+/// What a node's row says of it, with the names of its first patches. Each name stands there once, also if several patches
+/// have it.
 pub(super) fn detail(row: &NodeRow) -> String {
     let detail = one_line(&row.detail);
-    let named = row.patches.iter().flat_map(|names| &names.named).take(IN_LINE);
-    let named: Vec<String> = named.map(|patch| one_line(&patch.id)).collect();
-    if named.is_empty() {
+    let named = || row.patches.iter().flat_map(|names| &names.named);
+    let mut ids: Vec<&str> = vec![];
+    for patch in named() {
+        if ids.len() < IN_LINE && !ids.contains(&patch.id.as_str()) {
+            ids.push(&patch.id);
+        }
+    }
+    if ids.is_empty() {
         return detail;
     }
-    let count = row.shortfall().map_or(0, |(_, count)| count);
-    let more = usize::try_from(count)
-        .unwrap_or(usize::MAX)
-        .saturating_sub(named.len());
-    let more = match more {
+    let told = named().filter(|patch| ids.contains(&patch.id.as_str())).count();
+    let more = match patches_of(row).saturating_sub(told) {
         0 => String::new(),
         more => format!(", and {more} more"),
     };
-    format!("{detail} ({}{more})", named.join(", "))
+    let ids: Vec<String> = ids.into_iter().map(one_line).collect();
+    format!("{detail} ({}{more})", ids.join(", "))
+}
+
+/// How many patches of a node fall short, with a name or without.
+fn patches_of(row: &NodeRow) -> usize {
+    let count = row.shortfall().map_or(0, |(_, count)| count);
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// The patches of some nodes that fall short in one way.
 #[derive(Default)]
 struct Section<'a> {
-    /// By id. Of a patch with several titles the first is told.
-    patches: BTreeMap<&'a str, (&'a NamedPatch, usize)>,
-    /// How many more there are of nodes that have too many to keep their names.
+    /// Of one node each patch that is named. Of several nodes each id once, with the first of its titles and the number of
+    /// nodes.
+    patches: Vec<(&'a NamedPatch, usize)>,
+    /// Of one node: how many more patches it has, which its row does not name. Of several nodes nobody knows which of
+    /// those are named in another node's row.
     more: usize,
     /// How many nodes have no names, by the reason.
     unread: BTreeMap<&'a str, usize>,
@@ -69,26 +81,32 @@ struct Section<'a> {
 impl<'a> Section<'a> {
     fn of(rows: impl Iterator<Item = &'a NodeRow>, wanted: PatchShortfall, of_one_node: bool) -> Self {
         let mut section = Self::default();
+        let mut by_id: BTreeMap<&'a str, (&'a NamedPatch, usize)> = BTreeMap::new();
         for row in rows {
-            let (Some(names), Some((shortfall, count))) = (&row.patches, row.shortfall()) else {
+            let (Some(names), Some((shortfall, _))) = (&row.patches, row.shortfall()) else {
                 continue;
             };
             if shortfall != wanted {
                 continue;
             }
-            for patch in &names.named {
-                section.patches.entry(&patch.id).or_insert((patch, 0)).1 += 1;
-            }
-            match &names.unread {
-                Some(unread) => *section.unread.entry(&unread.detail).or_default() += 1,
-                // Of several nodes nobody knows which of them are named of another node.
-                None if of_one_node => {
-                    let count = usize::try_from(count).unwrap_or(usize::MAX);
-                    section.more = count.saturating_sub(names.named.len());
+            if let Some(unread) = &names.unread {
+                *section.unread.entry(&unread.detail).or_default() += 1;
+            } else if of_one_node {
+                section.patches = names.named.iter().map(|patch| (patch, 1)).collect();
+                section.more = patches_of(row).saturating_sub(names.named.len());
+            } else {
+                let ids: BTreeMap<&str, &NamedPatch> = names
+                    .named
+                    .iter()
+                    .rev()
+                    .map(|patch| (&*patch.id, patch))
+                    .collect();
+                for (id, patch) in ids {
+                    by_id.entry(id).or_insert((patch, 0)).1 += 1;
                 }
-                None => {}
             }
         }
+        section.patches.extend(by_id.into_values());
         section
     }
 
@@ -97,8 +115,8 @@ impl<'a> Section<'a> {
     }
 
     fn write(&self, of_one_node: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut patches: Vec<_> = self.patches.values().collect();
-        patches.sort_by_key(|(patch, nodes)| (Reverse(*nodes), &patch.id));
+        let mut patches: Vec<_> = self.patches.iter().collect();
+        patches.sort_by_key(|(patch, nodes)| (Reverse(*nodes), *patch));
         let shown = if of_one_node { patches.len() } else { FREQUENT };
         let more = patches.len().saturating_sub(shown).saturating_add(self.more);
         let rows = patches.into_iter().take(shown).map(|(patch, nodes)| {
@@ -122,5 +140,55 @@ impl<'a> Section<'a> {
             writeln!(f, "  not named{of}: {}", one_line(why))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Display;
+
+    /// A node whose patch `kernel` has two versions, of six failed patches of which four are named.
+    fn row(node: u32) -> NodeRow {
+        let of = |title: &str| {
+            let id = title.split(' ').next();
+            serde_json::json!({"id": id, "title": title, "classification": "Security", "severity": "Important"})
+        };
+        let named = ["glibc 2", "kernel 5.1", "kernel 5.2", "zlib 1"].map(of);
+        serde_json::from_value(serde_json::json!({
+            "node": format!("i-{node:08}"), "outcome": "failed", "detail": "some failed", "installed": 1, "missing": 0,
+            "failed": 6, "patches": {"shortfall": "failed", "named": named},
+        }))
+        .unwrap()
+    }
+
+    /// The sections of these rows.
+    struct Of(Vec<NodeRow>, bool);
+
+    impl Display for Of {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            sections(self.0.iter(), self.1, f)
+        }
+    }
+
+    #[test]
+    fn an_id_of_two_titles_is_one_patch_of_a_location_and_two_of_a_node() {
+        insta::assert_snapshot!(Of(vec![row(1)], true), @r"
+
+        Patches that failed to install
+          glibc   Security  Important  glibc 2
+          kernel  Security  Important  kernel 5.1
+          kernel  Security  Important  kernel 5.2
+          zlib    Security  Important  zlib 1
+          and 2 more
+        ");
+        insta::assert_snapshot!(Of(vec![row(1), row(2)], false), @r"
+
+        Patches that failed to install
+          glibc   2 nodes  Security  Important  glibc 2
+          kernel  2 nodes  Security  Important  kernel 5.1
+          zlib    2 nodes  Security  Important  zlib 1
+        ");
+        assert_eq!(detail(&row(1)), "some failed (glibc, kernel, zlib, and 2 more)");
     }
 }

@@ -3,7 +3,7 @@
 use super::told::Told as _;
 use crate::campaign::{Chain, Event, LogKey, RECORD_FORMAT, Record};
 use crate::id::{CampaignId, Location, UnitId, WriterId};
-use crate::outcome::{NodeOutcome, NodeRow};
+use crate::outcome::{NodeOutcome, NodeRow, PatchNames};
 use crate::plan::{FORMAT, Followed, Plan, PlannedLocation};
 use crate::port::{Caller, PortErrorKind};
 use crate::request::{Format, PatchRequest};
@@ -172,8 +172,18 @@ pub(super) fn row(node: &str, outcome: NodeOutcome, detail: &str) -> Result<Node
         installed: Some(3),
         missing: None,
         failed: Some(0),
-        patches: None,
+        patches: Some(patches()?),
     })
+}
+
+/// The names of patches. A store that drops them keeps the row without them.
+fn patches() -> Result<PatchNames, String> {
+    let json = r#"{
+        "shortfall": "failed",
+        "named": [{"id": "KB4480979", "title": "2019-01 Update", "classification": "SecurityUpdates", "severity": "Critical"}],
+        "reported_at": "2026-03-01T22:10:00Z"
+    }"#;
+    serde_json::from_str(json).map_err(|error| error.to_string())
 }
 
 /// Sees that a sample is what it is meant to be: its bytes can be read.

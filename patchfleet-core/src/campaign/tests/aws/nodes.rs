@@ -10,6 +10,10 @@ impl PatchStates for FakeAws {
     ) -> BoxFuture<'_, PortResult<Vec<PatchStateView>>> {
         assert!(nodes.len() <= 50);
         let (location, nodes) = (location.clone(), nodes.to_vec());
+        let hangs = *self.states_hang.lock().unwrap() && !self.names_asked.lock().unwrap().is_empty();
+        if hangs {
+            return std::future::pending().boxed();
+        }
         self.call(move || {
             let executions = self.executions.lock().unwrap().clone();
             let ends = executions
@@ -61,7 +65,9 @@ impl PatchStates for FakeAws {
         most: Option<usize>,
     ) -> BoxFuture<'_, PortResult<Vec<PatchView>>> {
         let (location, node) = (location.clone(), node.clone());
-        self.call(move || {
+        let takes = *self.names_take.lock().unwrap();
+        let until = self.now().saturating_add(takes).unwrap();
+        let answer = self.call(move || {
             self.names_asked.lock().unwrap().push((node.clone(), state));
             if let Some(kind) = *self.names_fail.lock().unwrap() {
                 return Err(PortError::new(kind, "may not read names"));
@@ -86,7 +92,19 @@ impl PatchStates for FakeAws {
                 .map(name)
                 .take(most.unwrap_or(usize::MAX))
                 .collect())
-        })
+        });
+        async move {
+            let answer = answer.await;
+            if takes == SignedDuration::MAX {
+                std::future::pending::<()>().await;
+            }
+            while self.now() < until {
+                self.clock.advance(SignedDuration::from_millis(500));
+                give_way().await;
+            }
+            answer
+        }
+        .boxed()
     }
 }
 
