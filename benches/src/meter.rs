@@ -181,6 +181,7 @@ impl Inventory for Metered {
     passed_on! { inventory:
         members(location: &Location, selection: &Selection, page: Option<PageToken>) -> MemberPage;
         managed(location: &Location, only: Option<&[NodeId]>, page: Option<PageToken>) -> Page<ManagedNode>;
+        tag_values(location: &Location, key: &str, page: Option<PageToken>) -> Page<(NodeId, String)>;
     }
 }
 

@@ -34,7 +34,7 @@ impl Account {
         Self {
             plan: plan.to_json(),
             report: ended.report.without_times(),
-            rows: ended.rows,
+            rows: without_times(ended.rows),
             nodes: world
                 .nodes()
                 .map(|node| {
@@ -49,12 +49,19 @@ impl Account {
         }
     }
 
-    /// The same, without the names of patches. Nothing follows from a name, and one that a fault keeps from being read is
-    /// not read again.
+    /// The same. Where a node's patches have no names because these could not be read, they are told as `other` tells them:
+    /// nothing follows from a name, and one that a fault keeps from being read is not read again.
     #[must_use]
-    pub fn without_patch_names(mut self) -> Self {
-        for row in self.rows.values_mut().flatten() {
-            row.patches = None;
+    pub fn with_unread_names_of(mut self, other: &Self) -> Self {
+        for (location, rows) in &mut self.rows {
+            let others = other.rows.get(location);
+            for row in rows {
+                let is_unread = row.patches.as_ref().is_some_and(|names| names.unread.is_some());
+                let told = others.into_iter().flatten().find(|told| told.node == row.node);
+                if let Some(told) = told.filter(|_| is_unread) {
+                    row.patches.clone_from(&told.patches);
+                }
+            }
         }
         self
     }
@@ -65,4 +72,11 @@ impl Account {
         let installed = self.nodes.iter().filter(|(_, (_, installs, _))| *installs == 1);
         installed.map(|(id, _)| id).collect()
     }
+}
+
+/// The rows without the times of the reports that name patches.
+fn without_times(mut rows: BTreeMap<Location, Vec<NodeRow>>) -> BTreeMap<Location, Vec<NodeRow>> {
+    let named = rows.values_mut().flatten().filter_map(|row| row.patches.as_mut());
+    named.for_each(|names| names.reported_at = None);
+    rows
 }

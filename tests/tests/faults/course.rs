@@ -327,7 +327,7 @@ impl Stage {
             let executions = state["executions"].as_array().unwrap().iter();
             let parents = executions.filter(|one| one["parent"].is_null()).count();
             assert_eq!(parents, plan.units.len(), "each unit is started once");
-            Account::of(world, plan, ended).without_patch_names()
+            Account::of(world, plan, ended)
         })
     }
 }

@@ -60,6 +60,15 @@ impl Inventory for Slow<dyn Inventory> {
     ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>> {
         self.inner.managed(location, only, page)
     }
+
+    fn tag_values(
+        &self,
+        location: &Location,
+        key: &str,
+        page: Option<PageToken>,
+    ) -> BoxFuture<'_, PortResult<Page<(NodeId, String)>>> {
+        self.inner.tag_values(location, key, page)
+    }
 }
 
 /// What a person is told.
