@@ -51,6 +51,7 @@ async fn is_not_noticed(course: &Course, undisturbed: &Undisturbed, fault: &Valu
     assert_eq!(plan, undisturbed.plan, "{fault}");
     let account = stage.run(&plan).await;
     assert_eq!(account.report, undisturbed.account.report, "{fault}");
+    let account = account.with_unread_names_of(&undisturbed.account);
     assert_eq!(account, undisturbed.account, "{fault}");
     stage.struck()[0]
 }
@@ -103,6 +104,7 @@ async fn a_share(course: &Course, undisturbed: &Undisturbed, faults: &[Value]) -
     assert_eq!(plan, undisturbed.plan, "{faults:?}");
     let account = stage.run(&plan).await;
     assert_eq!(account.report, undisturbed.account.report, "{faults:?}");
+    let account = account.with_unread_names_of(&undisturbed.account);
     assert_eq!(account, undisturbed.account, "{faults:?}");
     stage.struck().iter().sum()
 }
