@@ -53,7 +53,7 @@ impl Job<'_> {
         }
     }
 
-    /// Reads the names of patches of a location that is told of so, until this instant.
+    /// Reads the names of the patches for which nodes of the location are failed or missing, until this instant.
     pub(in crate::campaign) async fn name_patches_of(
         &self,
         settlement: &mut Settlement,
