@@ -40,6 +40,7 @@ mod merge;
 mod name_again;
 mod read_results;
 mod require_planned;
+mod rows_again;
 mod send_again;
 mod stop;
 mod stop_below;

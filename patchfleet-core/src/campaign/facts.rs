@@ -158,6 +158,14 @@ impl Fact {
         })
     }
 
+    /// The location whose rows are kept before the log has it.
+    pub(super) fn keeps_rows_at(&self, state: &State) -> Option<&Location> {
+        match self {
+            Self::Settled { location, .. } if self.settles(state) => Some(location),
+            _ => None,
+        }
+    }
+
     /// Its events; none if the log says so already.
     pub(super) fn events(&self, state: &State, writer: WriterId, now: Timestamp) -> Vec<Event> {
         let intent = |unit: &UnitId| match &state.units().get(unit)?.start {

@@ -51,6 +51,7 @@ mod patch_names_late;
 mod planted;
 mod presigned;
 mod reopened;
+mod rows_lost;
 mod rows_missing;
 mod runbook;
 mod send_once;

@@ -53,6 +53,10 @@ pub struct Drive<'d> {
     pub(super) rows_left: BTreeSet<(UnitId, Location)>,
     /// For how much longer the names of patches are asked for in all, where results are read again.
     pub(super) names_left: SignedDuration,
+    /// Where this driver kept rows while somebody else wrote into the log: these may lie over the other's.
+    pub(super) rows_doubted: BTreeSet<Location>,
+    /// The number of the log's next record when each node was seen to have its row.
+    pub(super) rows_checked_at: Option<u64>,
     pub(super) calls: Calls<'d>,
     pub(super) tried: TriedByDrive<'d>,
 }
@@ -105,6 +109,8 @@ impl<'d> Drive<'d> {
             rows_failed_at: None,
             rows_left: BTreeSet::new(),
             names_left: NAMED_AGAIN_WITHIN,
+            rows_doubted: BTreeSet::new(),
+            rows_checked_at: None,
             calls: Calls::default(),
             tried: TriedByDrive {
                 driver,
@@ -176,6 +182,7 @@ impl<'d> Drive<'d> {
             hold,
         } = decide(&self.state, &self.memory, self.now());
         if let Some(outcome) = ended {
+            self.mend_doubted_rows().await;
             return Ok(Turn::Done(outcome));
         }
         if needs_person {
@@ -189,6 +196,12 @@ impl<'d> Drive<'d> {
         if is_over && self.state.rows_missing().any(|at| !self.rows_left.contains(at)) {
             self.keep_missing_rows().await?;
             return Ok(Turn::Acted); // decide again
+        }
+        if is_over && self.rows_checked_at != Some(self.state.next_seq()) {
+            self.check_rows().await;
+            if self.rows_checked_at.is_none() {
+                return Ok(Turn::Acted); // decide again
+            }
         }
         self.require_planned(&record)?;
         let has_decided = !record.is_empty();

@@ -1,5 +1,6 @@
 //! What a driver appends to the log, and the rows that it keeps before.
 
+use super::rows_again::Owners;
 use super::{Drive, DriveError};
 use crate::campaign::clocks::Placed;
 use crate::campaign::collect::Settlement;
@@ -13,7 +14,7 @@ use crate::outcome::NodeRow;
 use crate::port::{PortErrorKind, PortResult};
 use futures_util::{StreamExt as _, stream};
 use jiff::SignedDuration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long rows are tried to be kept before the log says what became of their location without them.
 const ROWS_TRIED_FOR: SignedDuration = SignedDuration::from_secs(10);
@@ -46,6 +47,10 @@ impl Drive<'_> {
             if events.is_empty() {
                 return Ok(());
             }
+            let put_at: Vec<Location> = facts
+                .iter()
+                .filter_map(|fact| fact.keeps_rows_at(&self.state).cloned())
+                .collect();
             // The calls go on meanwhile.
             let mut calls = std::mem::take(&mut self.calls);
             let missing = calls.beside(self.keep_rows(&facts)).await;
@@ -57,6 +62,8 @@ impl Drive<'_> {
             if self.append(events).await? == Appended::Yes {
                 return Ok(());
             }
+            // They may lie over rows that somebody else kept, and what is not learned again has none in the log.
+            self.rows_doubted.extend(put_at);
             facts.retain(Fact::outlives_conflict);
         }
     }
@@ -112,20 +119,32 @@ impl Drive<'_> {
         settlements: Vec<(UnitId, &Settlement)>,
         within: Option<SignedDuration>,
     ) -> PortResult<()> {
+        let rows = settlements.iter().map(|(unit, it)| (*unit, it.rows.as_slice()));
+        self.put_rows(location, rows.collect(), within).await
+    }
+
+    /// Keeps the rows that these units have in a location. Those of its other units stay as they are kept, whatever this driver
+    /// knows of these units: somebody else may have learned more.
+    pub(super) async fn put_rows(
+        &self,
+        location: &Location,
+        new: Vec<(UnitId, &[NodeRow])>,
+        within: Option<SignedDuration>,
+    ) -> PortResult<()> {
         let (campaign, rows) = (self.state.campaign(), &*self.driver.rows);
         let attempt = self.rows_attempt(location);
-        let others_settled = self.state.units_at(location).any(|(id, unit)| {
-            let at = unit.locations.get(location);
-            at.is_some_and(|at| at.settled.is_some()) && settlements.iter().all(|(mine, _)| *mine != id)
-        });
-        let settlements = &settlements;
+        let units: BTreeSet<UnitId> = new.iter().map(|(unit, _)| *unit).collect();
+        let is_shared = self.state.units_at(location).any(|(id, _)| !units.contains(&id));
+        let owners = Owners::of(&self.state, location);
+        let (new, units, owners) = (&new, &units, &owners);
         let put = || async move {
             let mut all: BTreeMap<NodeId, NodeRow> = BTreeMap::new();
-            if others_settled {
-                let before = self.kept(location).await?;
+            if is_shared {
+                let mut before = self.kept(location).await?;
+                before.retain(|row| owners.owner(&row.node).is_none_or(|unit| !units.contains(&unit)));
                 all.extend(before.into_iter().map(|row| (row.node.clone(), row)));
             }
-            let new = settlements.iter().flat_map(|(_, settlement)| &settlement.rows);
+            let new = new.iter().flat_map(|(_, rows)| *rows);
             all.extend(new.map(|row| (row.node.clone(), row.clone())));
             rows.put(campaign, location, attempt, all.into_values().collect())
                 .await

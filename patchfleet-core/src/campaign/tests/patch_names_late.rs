@@ -53,10 +53,13 @@ impl Clock for Orderly {
         Box::pin(async move {
             *self.asleep.lock().unwrap().entry(at).or_default() += 1;
             let asleep = Asleep(self, at);
-            let mut turns = 0;
+            let (mut turns, mut seen_at) = (0, self.now());
             while self.now() < at {
                 give_way().await;
                 turns += 1;
+                if std::mem::replace(&mut seen_at, self.now()) != seen_at {
+                    turns = 0;
+                }
                 let is_first = self.asleep.lock().unwrap().keys().next() == Some(&at);
                 if turns > 200 && is_first {
                     self.clock().sleep_until(at).await;
@@ -68,7 +71,7 @@ impl Clock for Orderly {
 }
 
 /// A driver whose clock goes on in order.
-fn orderly(world: &World, writer: u128) -> Driver {
+pub(super) fn orderly(world: &World, writer: u128) -> Driver {
     Driver {
         clock: Orderly::of(world),
         ..world.driver(writer)
