@@ -210,7 +210,6 @@ fn may_give_up(run: &Run, done: &Done, error: &DriveError) {
         DriveError::Strays { .. } => befell.lost_records > 0,
         // The store did not answer for half an hour, or said five times that it may not. That the log is another one than was
         // read is no answer of a store whose calls fail.
-        // Whoever cannot read the log of the request's name has started nothing; a driver before it may have.
         DriveError::Log { source, .. } | DriveError::NotBegun { source, .. } => {
             has_struck(&[Of::Appends, Of::Reads]) && source.kind() != PortErrorKind::Incompatible
         }

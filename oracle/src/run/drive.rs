@@ -173,6 +173,10 @@ impl<'a> Driving<'a> {
                 Ending::Open(error) if course.is_rough() => error,
                 ending => return ending,
             };
+            if matches!(error, DriveError::NotBegun { under_way: None, .. }) {
+                let begun = super::begun_in(&self.clock);
+                assert!(begun.is_empty(), "{error}, and {begun:?} are there");
+            }
             self.wait(self.now() + RESUMED_AFTER).await;
             self.wait(self.faults.end_at()).await;
             if matches!(error, DriveError::Unresolved { .. }) && course.sends_again {

@@ -45,6 +45,7 @@ pub(crate) async fn open_campaign(
     };
     open.await.map_err(|source| DriveError::NotBegun {
         name: name.clone(),
+        under_way: None,
         source,
     })
 }

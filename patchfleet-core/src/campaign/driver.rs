@@ -187,6 +187,7 @@ impl Driver {
         let key = LogKey::Campaign(campaign);
         let failed = |source| DriveError::NotBegun {
             name: plan.request.name.clone(),
+            under_way: None,
             source,
         };
         let mut free = None;
@@ -344,16 +345,17 @@ impl Driver {
         name: &RequestName,
         state: Option<&State>,
     ) -> Result<Option<Chain>, DriveError> {
+        // It was alone when it began, and has had its name since.
+        let since = state.filter(|state| state.is_under_way()).map(State::planned_at);
         let failed = |source| DriveError::NotBegun {
             name: name.clone(),
+            under_way: since.map(|_| campaign),
             source,
         };
         let journal = self.journal();
         let claims = journal.claims(name).await.map_err(failed)?;
         let has_it = claims.last == Some(campaign);
         let is_over = state.is_some_and(|state| state.finished().is_some());
-        // It was alone when it began, and has had its name since.
-        let since = state.filter(|state| state.is_under_way()).map(State::planned_at);
         if has_it && since.is_some() {
             return Ok(None);
         }

@@ -367,6 +367,7 @@ impl<'c> Planned<'c> {
         let (campaigns, request) = (self.campaigns, self.plan.first_request());
         let unread = |source| DriveError::NotBegun {
             name: request.name.clone(),
+            under_way: None,
             source,
         };
         // Looked at first: what is another request's is left as it is.

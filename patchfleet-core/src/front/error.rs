@@ -157,7 +157,12 @@ mod tests {
     fn not_begun(kind: PortErrorKind) -> CampaignError {
         let name = "weekly".parse().unwrap();
         let source = port(kind);
-        DriveError::NotBegun { name, source }.into()
+        DriveError::NotBegun {
+            name,
+            under_way: None,
+            source,
+        }
+        .into()
     }
 
     #[test]

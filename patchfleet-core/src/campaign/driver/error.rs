@@ -23,13 +23,19 @@ pub enum DriveError {
         /// becomes of them.
         unresolved: Vec<UnitId>,
     },
-    /// Nothing was started: it cannot be told whether a campaign of the request's name is open, or the plan
+    /// Nothing is started: it cannot be told whether a campaign of the request's name is open, or the plan
     /// cannot be written down. The log does not answer, is damaged ([`PortErrorKind::Incompatible`]), or
     /// cannot be where it is said to be ([`PortErrorKind::Invalid`]).
-    #[error("nothing was started for the request {name}")]
+    #[error(
+        "nothing{} is started for the request {name}{}",
+        if under_way.is_some() { " more" } else { "" },
+        under_way.map(|campaign| format!(", of which campaign {campaign} is under way")).unwrap_or_default(),
+    )]
     NotBegun {
         /// The request's name.
         name: RequestName,
+        /// The campaign that is known to have the name and to be under way. What it has begun runs on.
+        under_way: Option<CampaignId>,
         /// Why; of damage, in which file or object, and what a person can do.
         source: PortError,
     },
@@ -271,7 +277,7 @@ impl DriveError {
                 }],
             });
         }
-        if let Self::NotBegun { name, source } = self
+        if let Self::NotBegun { name, source, .. } = self
             && source.kind() == PortErrorKind::Incompatible
         {
             return Some(Refusal {

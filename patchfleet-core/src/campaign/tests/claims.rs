@@ -299,5 +299,57 @@ fn of_campaigns_that_are_over_a_start_reads_no_more_than_whose_they_are_and_thei
     });
 }
 
+/// A log in which no name can be read.
+struct Nameless(Arc<MemoryLog>);
+
+impl CampaignLog for Nameless {
+    fn append(&self, key: &LogKey, record: &Record) -> BoxFuture<'_, PortResult<Appended>> {
+        self.0.append(key, record)
+    }
+
+    fn read(&self, key: &LogKey, from: u64) -> BoxFuture<'_, PortResult<Vec<Record>>> {
+        match key {
+            LogKey::Name(_) => Box::pin(async { Err(PortError::new(PortErrorKind::Other, "no answer")) }),
+            LogKey::Campaign(_) => self.0.read(key, from),
+        }
+    }
+
+    fn keys(&self) -> BoxFuture<'_, PortResult<Vec<LogKey>>> {
+        self.0.keys()
+    }
+
+    fn request_name(&self, campaign: CampaignId) -> BoxFuture<'_, PortResult<Option<RequestName>>> {
+        self.0.request_name(campaign)
+    }
+
+    fn last(&self, key: &LogKey) -> BoxFuture<'_, PortResult<Option<Record>>> {
+        self.0.last(key)
+    }
+}
+
+#[test]
+fn a_driver_that_cannot_read_its_name_says_whether_something_is_under_way() {
+    for begun in [false, true] {
+        let world = world();
+        let driver = Driver {
+            log: Arc::new(Nameless(Arc::clone(&world.log))),
+            ..world.driver(2)
+        };
+        if begun {
+            killed_once(&world, |world| !world.executions().is_empty());
+        }
+        let error = finish(driver.begin(world.campaign(), &world.plan)).unwrap_err();
+        let name = &world.plan.request.name;
+        let words = match begun {
+            false => format!("nothing is started for the request {name}"),
+            true => format!(
+                "nothing more is started for the request {name}, of which campaign {} is under way",
+                world.campaign()
+            ),
+        };
+        assert_eq!(error.to_string(), words);
+    }
+}
+
 #[cfg(feature = "file-log")]
 mod in_a_folder;
