@@ -18,6 +18,7 @@ use crate::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// Bytes that a document may have.
 const MAX_BYTES: usize = 64 * 1024;
@@ -222,7 +223,7 @@ fn describe(
 
 /// The content's SHA-256 in hexadecimal digits.
 fn digest(content: &str) -> String {
-    let digest = hmac_sha256::Hash::hash(content.as_bytes());
+    let digest = Sha256::digest(content);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
