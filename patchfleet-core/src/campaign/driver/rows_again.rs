@@ -9,7 +9,7 @@ use crate::campaign::{STORE_CALLS_AT_ONCE, State};
 use crate::id::{Location, NodeId, NodeSet, UnitId};
 use crate::outcome::{NodeOutcome, NodeRow, Tally};
 use crate::port::PortResult;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,7 +91,8 @@ impl Drive<'_> {
     async fn mend_in_time(&mut self, locations: BTreeSet<Location>) -> Option<Result<Mended, DriveError>> {
         let clock = self.driver.clock.clone();
         let until = named_until(clock.now(), CHECKED_WITHIN, self.stops_at);
-        by(&*clock, until, self.mend_rows(locations)).await
+        // In a box, as what is awaited below it is deep for whoever awaits a whole run.
+        by(&*clock, until, self.mend_rows(locations).boxed()).await
     }
 
     /// Sees that nothing is lost under the rows that this driver kept while somebody else wrote into the log. The campaign is
@@ -107,7 +108,7 @@ impl Drive<'_> {
     /// Sees, once a campaign is over, that each node has its row.
     pub(super) async fn mend_all_rows(&mut self) -> Result<Mended, DriveError> {
         match self.state.finished() {
-            Some(_) => self.mend_rows(self.settled_locations()).await,
+            Some(_) => self.mend_rows(self.settled_locations()).boxed().await,
             None => Ok(Mended::default()),
         }
     }
