@@ -71,9 +71,10 @@ struct Section<'a> {
     /// Of one node each patch that is named. Of several nodes each id once, with the first of its titles and the number of
     /// nodes.
     patches: Vec<(&'a NamedPatch, usize)>,
-    /// Of one node: how many more patches it has, which its row does not name. Of several nodes nobody knows which of
-    /// those are named in another node's row.
+    /// Of one node: how many more patches it has, which its row does not name.
     more: usize,
+    /// Of how many of several nodes not every patch is named. Nobody knows which of the others stand in another node's row.
+    incomplete: usize,
     /// How many nodes have no names, by the reason.
     unread: BTreeMap<&'a str, usize>,
 }
@@ -91,6 +92,7 @@ impl<'a> Section<'a> {
             }
             if let Some(unread) = &names.unread {
                 *section.unread.entry(&unread.detail).or_default() += 1;
+                section.incomplete += 1;
             } else if of_one_node {
                 section.patches = names.named.iter().map(|patch| (patch, 1)).collect();
                 section.more = patches_of(row).saturating_sub(names.named.len());
@@ -101,6 +103,7 @@ impl<'a> Section<'a> {
                     .rev()
                     .map(|patch| (&*patch.id, patch))
                     .collect();
+                section.incomplete += usize::from(patches_of(row) > names.named.len());
                 for (id, patch) in ids {
                     by_id.entry(id).or_insert((patch, 0)).1 += 1;
                 }
@@ -128,8 +131,22 @@ impl<'a> Section<'a> {
             row
         });
         f.write_str(&table("  ", &rows.collect::<Vec<_>>(), 0..0))?;
-        if more > 0 {
-            writeln!(f, "  and {more} more")?;
+        match (more, of_one_node || self.incomplete == 0) {
+            (0, true) => {}
+            (more, true) => writeln!(f, "  and {more} more")?,
+            // Those that have no names at all are told below.
+            (0, false) if self.patches.is_empty() => {}
+            (more, false) => {
+                let more = match more {
+                    0 => String::new(),
+                    more => format!("and at least {more} more; "),
+                };
+                writeln!(
+                    f,
+                    "  {more}of {} not every patch is named, so there may be more, and of more nodes",
+                    counted(self.incomplete, "node")
+                )?;
+            }
         }
         for (why, nodes) in &self.unread {
             let of = if of_one_node {
@@ -188,7 +205,52 @@ mod tests {
           glibc   2 nodes  Security  Important  glibc 2
           kernel  2 nodes  Security  Important  kernel 5.1
           zlib    2 nodes  Security  Important  zlib 1
+          of 2 nodes not every patch is named, so there may be more, and of more nodes
         ");
         assert_eq!(detail(&row(1)), "some failed (glibc, kernel, zlib, and 2 more)");
+    }
+
+    /// A node with so many failed patches of its own, of which the first are named.
+    fn with_own(node: u32, failed: u32, named: u32) -> NodeRow {
+        let of = |n: u32| serde_json::json!({"id": format!("p{node}-{n:02}")});
+        let named: Vec<_> = (0..named).map(of).collect();
+        serde_json::from_value(serde_json::json!({
+            "node": format!("i-{node:08}"), "outcome": "failed", "detail": "some failed", "installed": 1, "missing": 0,
+            "failed": failed, "patches": {"shortfall": "failed", "named": named},
+        }))
+        .unwrap()
+    }
+
+    /// One whose patches nobody has named.
+    fn without_names(node: u32) -> NodeRow {
+        let unread = serde_json::json!({"reason": "too_many_nodes", "detail": "others were asked"});
+        serde_json::from_value(serde_json::json!({
+            "node": format!("i-{node:08}"), "outcome": "failed", "detail": "some failed", "installed": 1, "missing": 0,
+            "failed": 3, "patches": {"shortfall": "failed", "unread": unread},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn how_many_patches_of_a_location_are_not_shown_is_told_or_that_it_is_not_known() {
+        let end = |rows: Vec<NodeRow>| {
+            let text = Of(rows, false).to_string();
+            let lines = text.lines().filter(|line| !line.contains("  1 node"));
+            lines.skip(2).collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(end(vec![with_own(1, 6, 6), with_own(2, 7, 7)]), "  and 3 more");
+        assert_eq!(
+            end(vec![with_own(1, 30, 20), with_own(2, 7, 7)]),
+            "  and at least 17 more; of 1 node not every patch is named, so there may be more, and of more nodes"
+        );
+        assert_eq!(
+            end(vec![with_own(1, 6, 6), without_names(2)]),
+            "  of 1 node not every patch is named, so there may be more, and of more nodes\n  \
+             not named of 1 node: others were asked"
+        );
+        assert_eq!(
+            end(vec![without_names(2)]),
+            "  not named of 1 node: others were asked"
+        );
     }
 }
