@@ -65,7 +65,7 @@ impl State {
 
     /// Of the units that have a location, the first by the plan. Where several name nodes, it speaks for those that
     /// none names, so that each node has one row. A unit that was added stands where the planned one stood.
-    pub(in crate::campaign) fn speaks_for(&self, location: &Location) -> Option<UnitId> {
+    pub(crate) fn speaks_for(&self, location: &Location) -> Option<UnitId> {
         let there = self.units_at(location);
         let first = there.min_by_key(|(id, unit)| (unit.instead_of.unwrap_or(*id), *id));
         first.map(|(id, _)| id)

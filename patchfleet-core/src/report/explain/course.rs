@@ -4,7 +4,7 @@ use super::place::Place;
 use super::{Standing, UnitExplanation};
 use crate::campaign::{Event, HoldReason, Record, State, StateError, StopReason};
 use crate::census::NodeCounts;
-use crate::id::{Location, UnitId};
+use crate::id::{CommandId, Location, UnitId};
 use crate::outcome::{LocationOutcome, Tally};
 use crate::text::{counted, names};
 use jiff::Timestamp;
@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// How many of the locations are named, the last ones, that used up the budget.
 const FAILURES: usize = 10;
 
-/// A record of the log, or several in a row that say the same of the same unit.
+/// A record of the log, or several in a row that say the same of the same unit. How far a command is counts as the same: of
+/// its records in a row the last one speaks, as long as no more nodes have failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LogLine {
@@ -30,7 +31,7 @@ pub struct LogLine {
     /// The unit that it is about, if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<UnitId>,
-    /// What it says, in words: of several, what the last one says.
+    /// What it says, in words: of several that tell how far a command is, what the last one says.
     pub says: String,
 }
 
@@ -44,10 +45,40 @@ pub struct LastRecord {
     pub at: Timestamp,
 }
 
+/// A line, and whom it concerns.
+struct Told {
+    line: LogLine,
+    /// The units of its location that it is about; empty if it is about the campaign.
+    units: Vec<UnitId>,
+    /// What other records have to have in common with it to be told with it.
+    says: Says,
+}
+
+/// What a record says, as far as others may be told with it.
+#[derive(PartialEq, Eq)]
+enum Says {
+    /// How far a command is, of which so many nodes have failed.
+    Progress { command: CommandId, errors: u32 },
+    /// These words.
+    Words(String),
+}
+
+impl Says {
+    fn of(event: &Event, words: &str) -> Self {
+        match event {
+            Event::CommandObserved { command, counts, .. } => Self::Progress {
+                command: command.clone(),
+                errors: counts.errors,
+            },
+            _ => Self::Words(words.to_owned()),
+        }
+    }
+}
+
 /// What a log says of some locations, record by record.
 pub(super) struct Course {
     planned: Timestamp,
-    lines: BTreeMap<Location, Vec<LogLine>>,
+    lines: BTreeMap<Location, Vec<Told>>,
     /// From which record on nothing more was begun, and whether the budget was why.
     stop: Option<(LogLine, bool)>,
     /// The records by which locations failed.
@@ -102,21 +133,26 @@ impl Course {
             self.starts.insert(unit, line(record, event, Some(unit)));
         }
         for place in places {
-            let unit = if is_of_campaign(event) {
+            let units: Vec<UnitId> = if is_of_campaign(event) {
                 let concerns = open.contains(place) || is_open(state, place);
                 if !concerns {
                     continue;
                 }
-                None
+                vec![]
             } else {
-                let mut there = state.units_at(place);
-                match there.find(|(unit, _)| state.concerns(event, *unit, place)) {
-                    Some((unit, _)) => Some(unit),
-                    None => continue,
+                let there = state.units_at(place).map(|(unit, _)| unit);
+                let units: Vec<UnitId> = there.filter(|unit| state.concerns(event, *unit, place)).collect();
+                if units.is_empty() {
+                    continue;
                 }
+                units
             };
-            let line = line(record, event, unit);
-            push(self.lines.entry(place.clone()).or_default(), line);
+            let line = line(record, event, units.first().copied());
+            let says = Says::of(event, &line.says);
+            push(
+                self.lines.entry(place.clone()).or_default(),
+                Told { line, units, says },
+            );
         }
     }
 
@@ -165,16 +201,22 @@ impl Course {
             unit: None,
             says: planned(place, standing),
         }];
-        let is_shown = |line: &LogLine| {
-            let is_of = |unit: UnitId| {
-                units
-                    .iter()
-                    .any(|one| one.unit == unit || one.instead_of == Some(unit))
-            };
-            line.unit.is_none_or(is_of)
+        let is_of = |unit: &UnitId| {
+            units
+                .iter()
+                .any(|one| one.unit == *unit || one.instead_of == Some(*unit))
         };
-        let own = self.lines.remove(place.location).unwrap_or_default();
-        lines.extend(own.into_iter().filter(is_shown));
+        // Of what was left out nothing is told but that.
+        let own = match place.is_left_out() {
+            true => vec![],
+            false => self.lines.remove(place.location).unwrap_or_default(),
+        };
+        // Of several units that a record is about, the first that is explained is named.
+        lines.extend(own.into_iter().filter_map(|told| {
+            let unit = told.units.iter().copied().find(|unit| is_of(unit));
+            let is_shown = told.units.is_empty() || unit.is_some();
+            is_shown.then_some(LogLine { unit, ..told.line })
+        }));
         if units.iter().any(|unit| unit.stopped.is_some())
             && let Some((stop, by_budget)) = &self.stop
         {
@@ -248,16 +290,18 @@ fn is_of_campaign(event: &Event) -> bool {
 }
 
 /// Adds a line, to the last one if that says the same.
-fn push(lines: &mut Vec<LogLine>, line: LogLine) {
+fn push(lines: &mut Vec<Told>, told: Told) {
     match lines.last_mut() {
-        Some(last) if (&last.event, last.unit) == (&line.event, line.unit) => {
-            last.last = Some(LastRecord {
-                record: line.record,
-                at: line.at,
+        Some(last)
+            if (&last.line.event, &last.units, &last.says) == (&told.line.event, &told.units, &told.says) =>
+        {
+            last.line.last = Some(LastRecord {
+                record: told.line.record,
+                at: told.line.at,
             });
-            last.says = line.says;
+            last.line.says = told.line.says;
         }
-        _ => lines.push(line),
+        _ => lines.push(told),
     }
 }
 

@@ -68,17 +68,30 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The units that have the location. Where units name their nodes, those that name the node that was asked about, or
-    /// else all: one of them speaks for the nodes that none names.
+    /// The units that have the location. Where units name their nodes, those that name the node that was asked about, or the one
+    /// that speaks for the nodes that none names. None of them has a node that was left out.
     fn units(&self) -> Vec<(UnitId, &'a UnitState)> {
-        let all: Vec<_> = self.state.units_at(self.location).collect();
-        let naming = |node: &NodeId| -> Vec<_> {
-            let mut all = all.clone();
-            all.retain(|(_, unit)| unit.named.contains(node));
-            all
+        let mut all: Vec<_> = self.state.units_at(self.location).collect();
+        let Some(node) = self.node else {
+            return all;
         };
-        let naming = self.node.map(naming).unwrap_or_default();
-        if naming.is_empty() { all } else { naming }
+        if self.is_left_out() {
+            return vec![];
+        }
+        if all.iter().any(|(_, unit)| unit.named.contains(node)) {
+            all.retain(|(_, unit)| unit.named.contains(node));
+        } else if all.iter().all(|(_, unit)| !unit.named.is_empty()) {
+            let speaker = self.state.speaks_for(self.location);
+            all.retain(|(id, _)| Some(*id) == speaker);
+        }
+        all
+    }
+
+    /// Whether it is about a node that the plan leaves out.
+    pub(super) fn is_left_out(&self) -> bool {
+        let planned = self.state.planned(self.location);
+        let left_out = planned.map_or(&[][..], |planned| &planned.left_out);
+        self.node.is_some_and(|node| left_out.contains(node))
     }
 
     fn report(&self, planned: &PlannedLocation) -> LocationReport {

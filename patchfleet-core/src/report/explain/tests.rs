@@ -13,6 +13,7 @@ use crate::request::{OfflineAction, PolicyAction, Selector};
 use jiff::SignedDuration;
 
 mod alarm;
+mod several;
 
 const FIRST: &str = "111111111111/us-east-1";
 const SECOND: &str = "222222222222/us-east-1";
