@@ -92,7 +92,13 @@ impl NodeOutcome {
             Self::Unknown => Some(
                 "`patchfleet collect` where they could not be read; otherwise look at the node or run the request again",
             ),
-            Self::Done | Self::PendingReboot | Self::Unreached | Self::Unmanaged | Self::Gone => None,
+            Self::Unreached => {
+                Some("once it answers Systems Manager, `patchfleet run --retry` tries it again")
+            }
+            Self::Unmanaged => {
+                Some("see that it runs and is registered with Systems Manager, and run the request again")
+            }
+            Self::Done | Self::PendingReboot | Self::Gone => None,
         }
     }
 

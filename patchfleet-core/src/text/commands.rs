@@ -54,7 +54,8 @@ pub fn in_log(words: &str, log: Option<&Path>) -> String {
 fn with_log(command: &str, log: &Path) -> String {
     let mut words = command.splitn(3, ' ');
     let verb = words.next().unwrap_or_default();
-    if !OF_A_LOG.contains(&verb) || command.contains(" --log ") {
+    let is_retry = verb == "run" && command.contains(" --retry");
+    if !(OF_A_LOG.contains(&verb) || is_retry) || command.contains(" --log ") {
         return command.to_owned();
     }
     let log = format!("--log {}", shell_word(log));
@@ -92,12 +93,12 @@ mod tests {
         let id = "5b6c7d8e-0000-4000-8000-123456789012";
         let words = format!(
             "`patchfleet resume {id}` or `patchfleet abandon {id}`, `patchfleet resume --go-on`, \
-             `patchfleet stop {id}`, `patchfleet runbook ensure` and an `id`"
+             `patchfleet stop {id}`, `patchfleet run --retry {id}`, `patchfleet run`, `patchfleet runbook ensure` and an `id`"
         );
         let told = format!(
             "`patchfleet resume {id} --log logs` or `patchfleet abandon {id} --log logs`, \
-             `patchfleet resume --go-on --log logs`, `patchfleet stop {id} --log logs`, `patchfleet runbook ensure` and an \
-             `id`"
+             `patchfleet resume --go-on --log logs`, `patchfleet stop {id} --log logs`, `patchfleet run --retry {id} --log logs`, \
+             `patchfleet run`, `patchfleet runbook ensure` and an `id`"
         );
         let log = Some(Path::new("logs"));
         assert_eq!(in_log(&words, log), told);

@@ -3,6 +3,8 @@
 use super::{Explanation, LocationExplanation};
 use crate::campaign::{CampaignSummary, NEW_RUN, State};
 use crate::outcome::{LocationOutcome, NamesUnreadReason, NodeOutcome, NodeRow, Tally};
+use crate::refusal::SkipReason;
+use crate::runbook;
 use std::collections::BTreeSet;
 
 /// What a person can do, each in a sentence. What the reasons say already is not said again.
@@ -24,6 +26,12 @@ pub(super) fn steps(state: &State, summary: &CampaignSummary, at: &[LocationExpl
             "its results could not be read: `patchfleet collect {id}` reads them again"
         ));
     }
+    let skips = at.iter().filter_map(|one| one.skip.as_ref());
+    steps.extend(
+        skips
+            .filter_map(|skip| of_skipped(skip.reason))
+            .map(str::to_owned),
+    );
     if summary.finished.is_none() {
         return steps;
     }
@@ -74,13 +82,50 @@ pub(super) fn steps(state: &State, summary: &CampaignSummary, at: &[LocationExpl
         if is_told {
             continue;
         }
-        steps.extend(
-            outcome
-                .advice()
-                .map(|advice| format!("{}: {advice}", outcome.as_str())),
-        );
+        steps.extend(of_outcome(state, outcome).map(|advice| format!("{}: {advice}", outcome.as_str())));
     }
     steps
+}
+
+/// What a person can do about nodes that came to this and did not reach their goal, with the campaign in each command.
+fn of_outcome(state: &State, outcome: NodeOutcome) -> Option<String> {
+    let id = state.campaign();
+    let again = match runbook::is_own(&state.plan().request.automation.document) {
+        true => format!("`patchfleet run --retry {id}` tries it again"),
+        // Such a runbook cannot be told which nodes to patch.
+        false => "run the request again".to_owned(),
+    };
+    let advice = match (outcome, outcome.advice()) {
+        (NodeOutcome::PendingReboot, _) => format!("reboot the node; or {again}"),
+        (NodeOutcome::Gone, _) => "if it should be there, see what became of it".to_owned(),
+        (_, advice) => advice?.to_owned(),
+    };
+    let advice = advice.replace("`patchfleet run --retry` tries it again", &again);
+    Some(advice.replace("`patchfleet collect`", &format!("`patchfleet collect {id}`")))
+}
+
+/// What a person can do about a location that was skipped; `None` if nothing is to be done there.
+fn of_skipped(reason: SkipReason) -> Option<&'static str> {
+    Some(match reason {
+        SkipReason::Empty => return None,
+        SkipReason::GroupMissing => {
+            "if nodes there are to be patched, make a resource group of that name there, and run the request again"
+        }
+        SkipReason::Excluded => {
+            "if it is to be patched, take it out of what the request excludes, and run the request again"
+        }
+        SkipReason::AccountNotActive => {
+            "if it is to be patched, run the request again once the account is active"
+        }
+        SkipReason::RegionNotEnabled => {
+            "if it is to be patched, enable the Region in the account, and run the request again"
+        }
+        SkipReason::Denied => {
+            "if it is to be patched, let the discovery role read there, and run the request again"
+        }
+        SkipReason::Unknown => "see to it that the location can be read, and run the request again",
+        SkipReason::Offline => "once a node there answers Systems Manager, run the request again",
+    })
 }
 
 /// The rows that are told of what was asked about.
