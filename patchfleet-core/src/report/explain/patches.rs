@@ -143,7 +143,7 @@ impl<'a> Section<'a> {
                 };
                 writeln!(
                     f,
-                    "  {more}of {} not every patch is named, so there may be more, and of more nodes",
+                    "  {more}of {} not every patch is named, so there may be more patches, and each on more nodes",
                     counted(self.incomplete, "node")
                 )?;
             }
@@ -205,7 +205,7 @@ mod tests {
           glibc   2 nodes  Security  Important  glibc 2
           kernel  2 nodes  Security  Important  kernel 5.1
           zlib    2 nodes  Security  Important  zlib 1
-          of 2 nodes not every patch is named, so there may be more, and of more nodes
+          of 2 nodes not every patch is named, so there may be more patches, and each on more nodes
         ");
         assert_eq!(detail(&row(1)), "some failed (glibc, kernel, zlib, and 2 more)");
     }
@@ -241,11 +241,11 @@ mod tests {
         assert_eq!(end(vec![with_own(1, 6, 6), with_own(2, 7, 7)]), "  and 3 more");
         assert_eq!(
             end(vec![with_own(1, 30, 20), with_own(2, 7, 7)]),
-            "  and at least 17 more; of 1 node not every patch is named, so there may be more, and of more nodes"
+            "  and at least 17 more; of 1 node not every patch is named, so there may be more patches, and each on more nodes"
         );
         assert_eq!(
             end(vec![with_own(1, 6, 6), without_names(2)]),
-            "  of 1 node not every patch is named, so there may be more, and of more nodes\n  \
+            "  of 1 node not every patch is named, so there may be more patches, and each on more nodes\n  \
              not named of 1 node: others were asked"
         );
         assert_eq!(
