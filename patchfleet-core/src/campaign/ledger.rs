@@ -106,7 +106,8 @@ pub(super) struct LocationEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct SoFar {
-    /// Locations of all units. A location whose nodes several units name counts once for each.
+    /// Locations of all units. A location whose nodes several units name counts once for each
+    /// ([`State::so_far`](super::State::so_far)), or once ([`State::locations_so_far`](super::State::locations_so_far)).
     pub locations: u64,
     /// Those that have settled.
     pub settled: u64,

@@ -41,7 +41,7 @@ pub struct CampaignSummary {
     pub has_begun: bool,
     /// Why units wait that are to be begun still ([`State::holds`](super::State::holds)), at the time of asking.
     pub holds: Vec<Hold>,
-    /// How far it is ([`State::so_far`](super::State::so_far)).
+    /// How far it is, with each location counted once ([`State::locations_so_far`](super::State::locations_so_far)).
     pub so_far: SoFar,
     /// Where it stands with the bounds on its fleet ([`State::fleet`](super::State::fleet)).
     pub fleet: Option<FleetStanding>,
@@ -74,7 +74,7 @@ impl CampaignSummary {
             name_taken_by: state.name_taken_by(),
             has_begun: state.is_under_way() || state.finished().is_some(),
             holds: state.holds(now.max(state.last_at())),
-            so_far: state.so_far(),
+            so_far: state.locations_so_far(),
             fleet: state.fleet(),
             labels: state.labels(),
             failures_in_a_row: state.failures_in_a_row(),

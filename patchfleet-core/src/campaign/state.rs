@@ -33,6 +33,7 @@ mod open;
 mod pace;
 mod rest;
 mod shared;
+mod so_far;
 mod stop_reason;
 mod unit;
 mod unresolved;

@@ -61,6 +61,7 @@ mod short_drives;
 mod side_by_side;
 mod silence;
 mod snapshot;
+mod so_far;
 mod starting;
 mod stop_asked;
 mod stops;

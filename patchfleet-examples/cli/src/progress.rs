@@ -3,7 +3,7 @@
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::SystemClock;
-use patchfleet_core::campaign::{Event, Notice, Notices, Observer, Record, State, Store};
+use patchfleet_core::campaign::{Event, Notice, Notices, Observer, Record, SoFar, State, Store};
 use patchfleet_core::port::{Clock, Ports};
 use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use std::io::{IsTerminal as _, Write as _};
@@ -101,11 +101,11 @@ impl Bars {
         let bar = |label| {
             let bar = both.add(ProgressBar::new(0));
             // A template that does not parse would leave indicatif's own.
-            if let Ok(style) = ProgressStyle::with_template(&format!(
-                "{label:<10} {{bar:40.cyan/dim}} {{pos:>5}}/{{len:<5}} {{msg}}"
-            )) {
+            let template = "{prefix:<10} {bar:40.cyan/dim} {pos:>5}/{len:<5} {msg}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
+            bar.set_prefix(label);
             bar
         };
         Self {
@@ -121,7 +121,8 @@ impl Bars {
             // Nobody is left to tell if standard error is closed.
             let _ = self.both.println(one_line(&warning));
         }
-        let seen = state.so_far();
+        let (seen, label) = seen(state);
+        self.locations.set_prefix(label);
         self.locations.set_length(seen.locations);
         self.locations.set_position(seen.settled);
         self.locations.set_message(match state.wave_under_way() {
@@ -148,6 +149,19 @@ impl Bars {
             self.locations.finish();
             self.nodes.finish();
         }
+    }
+}
+
+/// How far it is, and what the first bar counts. With each record there is no time to count the locations that several starts
+/// share, so their starts are counted there.
+fn seen(state: &State) -> (SoFar, &'static str) {
+    let (plan, seen) = (state.plan(), state.so_far());
+    let are_named = plan.units.iter().any(|unit| unit.nodes.is_some());
+    let shares = usize::try_from(seen.locations).is_ok_and(|all| all > plan.locations.len());
+    match (are_named && shares, plan.dispatch) {
+        (false, _) => (state.locations_so_far(), "locations"),
+        (true, None) => (seen, "starts"),
+        (true, Some(_)) => (seen, "commands"),
     }
 }
 

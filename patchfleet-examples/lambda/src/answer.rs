@@ -144,7 +144,7 @@ impl Standing {
             let holds = state.holds(now.max(state.last_at()));
             return Self {
                 wait_seconds: Some(wait(wake_at.duration_since(now))),
-                running: Some(state.so_far()),
+                running: Some(state.locations_so_far()),
                 waits_for: holds.first().map(|hold| one_line(&hold.reason.to_string())),
                 ..open
             };

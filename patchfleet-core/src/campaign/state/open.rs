@@ -7,7 +7,8 @@ use crate::id::{Location, UnitId};
 use crate::plan::Unit;
 
 impl State {
-    /// How far the campaign is.
+    /// How far the campaign is. A location whose nodes several units name counts once for each:
+    /// [`locations_so_far`](Self::locations_so_far) counts it once.
     #[must_use]
     pub fn so_far(&self) -> SoFar {
         SoFar {

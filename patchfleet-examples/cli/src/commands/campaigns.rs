@@ -188,10 +188,20 @@ fn waiting(holds: &[Hold]) -> Vec<String> {
     let waits = reasons.iter().take(REASONS);
     let waits = waits.map(|hold| format!("unit {} waits: {}", hold.unit, hold.reason));
     let mut lines: Vec<String> = told.chain(waits).collect();
-    let more = (holds.len() + persons.len()).saturating_sub(lines.len());
-    if more > 0 && (reasons.len() > REASONS || !turns.is_empty()) {
-        let wait = by_number(more, "waits", "wait");
-        lines.push(format!("{} {wait} after it", counted(more, "more unit")));
+    let others = reasons.len().saturating_sub(REASONS);
+    let more = others + turns.len();
+    let wait = by_number(more, "waits", "wait");
+    match (lines.len(), more) {
+        (_, 0) => {}
+        (0, _) => {
+            let its = by_number(more, "its", "their");
+            lines.push(format!("{} {wait} for {its} turn", counted(more, "unit")));
+        }
+        // All of them wait for this one.
+        (1, _) if others == 0 && persons.is_empty() => {
+            lines.push(format!("{} {wait} after it", counted(more, "more unit")));
+        }
+        _ => lines.push(format!("{} {wait}", counted(more, "more unit"))),
     }
     lines
 }
@@ -348,5 +358,19 @@ mod tests {
             ]
         );
         assert_eq!(waiting(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn units_are_said_to_wait_after_it_only_if_one_unit_was_named_before() {
+        let places = r#"{"waits_for":"places","taken":2,"needed":1,"of":2}"#;
+        let turn = r#"{"waits_for":"turn","after":1}"#;
+        let person = r#"{"waits_for":"person","campaign":"5b6c7d8e-0000-4000-8000-123456789012","unit":1,"detail":"no answer"}"#;
+        let last = |all: &[&str]| waiting(&holds(all)).pop().unwrap();
+        assert_eq!(last(&[turn]), "1 unit waits for its turn");
+        assert_eq!(last(&[turn, turn]), "2 units wait for their turn");
+        assert_eq!(last(&[places, turn]), "1 more unit waits after it");
+        assert_eq!(last(&[places, places, turn, turn]), "2 more units wait");
+        assert_eq!(last(&[person, turn, turn]), "2 more units wait");
+        assert_eq!(last(&[places; REASONS + 1]), "1 more unit waits");
     }
 }

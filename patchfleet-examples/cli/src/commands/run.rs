@@ -232,7 +232,7 @@ fn going_on(state: &State, now: Timestamp) -> String {
         "going on with campaign {} ({}): {}; its last record was appended {}",
         state.campaign(),
         state.plan().request.name,
-        so_far(state.so_far()),
+        so_far(state.locations_so_far()),
         ago(state.last_record_at(), now),
     )
 }
