@@ -60,6 +60,7 @@ pub fn build(
         skipped: candidates.skipped.clone(),
         warnings: candidates.warnings.clone(),
         resolution: census.resolution,
+        is_retry: options.retries.is_some(),
         ..Sorted::default()
     };
     for location in &candidates.wanted {

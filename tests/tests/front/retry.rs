@@ -122,7 +122,7 @@ async fn retries_come_to_the_end_and_no_node_that_was_done_is_sent_a_second_comm
     let carried = process_two.left_by_window(&ask()).await.unwrap();
     assert!(carried.is_none(), "no window closed, the budget was used up");
     let mut of = campaign(1);
-    let mut outcomes = vec![];
+    let (mut outcomes, mut left) = (vec![], vec![]);
     for number in 2..9 {
         let (before, well) = (commands(&clock), done(&clock));
         let Some(report) = retry(&clock, &store, of, Retry::Failed, number).await else {
@@ -137,6 +137,8 @@ async fn retries_come_to_the_end_and_no_node_that_was_done_is_sent_a_second_comm
             }
         }
         outcomes.push((report.outcome, report.totals.nodes.total()));
+        // Nothing is wrong where the nodes are done by now.
+        left.extend(report.skipped.iter().map(|skip| skip.detail.clone()));
         of = campaign(number);
     }
     // The second location's own failures come when it is first patched.
@@ -144,6 +146,7 @@ async fn retries_come_to_the_end_and_no_node_that_was_done_is_sent_a_second_comm
         outcomes,
         [(ReportOutcome::Partial, 6), (ReportOutcome::Succeeded, 2)]
     );
+    assert_eq!(left, ["nothing is left there to try again"]);
     assert_eq!(done(&clock).len(), 8);
     // The first campaign says still that nodes of it failed, and they are well by now.
     let state = store.load(campaign(1)).await.unwrap().unwrap();

@@ -30,6 +30,8 @@ pub(super) struct Sorted {
     pub(super) skipped: Vec<Skip>,
     pub(super) warnings: Vec<String>,
     pub(super) reasons: Vec<RefusalReason>,
+    /// Whether the plan tries the nodes again that another campaign has left.
+    pub(super) is_retry: bool,
 }
 
 impl Sorted {
@@ -206,7 +208,10 @@ impl Sorted {
                 RefusalCode::Empty,
                 SkipReason::Empty,
                 None,
-                nothing_of(&request.targets.selector),
+                match self.is_retry {
+                    true => "nothing is left there to try again".to_owned(),
+                    false => nothing_of(&request.targets.selector),
+                },
             ),
             Some(CensusAnswer::GroupMissing) => (
                 policy.group_missing,
