@@ -4,6 +4,7 @@ use super::PatchNames;
 use crate::id::NodeId;
 use crate::port::PatchShortfall;
 use crate::request::{GoneAction, PatchRequest, RebootOption};
+use crate::text::{by_number, counted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -241,7 +242,15 @@ impl Tally {
     /// How many nodes fell short of what the campaign wanted of them, in words; `None` if none did.
     pub(crate) fn shortfall(&self, goal: Goal) -> Option<String> {
         let (short, total) = (self.short_of(goal), self.total());
-        (short > 0).then(|| format!("{short} of {total} nodes did not reach their goal"))
+        let their = by_number(total, "its", "their");
+        (short > 0).then(|| format!("{short} of {} did not reach {their} goal", counted(total, "node")))
+    }
+
+    /// Whether words are [`shortfall`](Self::shortfall)'s, of this version or an earlier one.
+    pub(crate) fn is_shortfall(words: &str) -> bool {
+        let of_several = words.strip_suffix(" did not reach their goal");
+        let nodes = of_several.or_else(|| words.strip_suffix(" did not reach its goal"));
+        nodes.is_some_and(|nodes| nodes.ends_with(" nodes") || nodes.ends_with(" node"))
     }
 
     /// Every outcome that some node came to, with its count.

@@ -85,6 +85,34 @@ fn the_readme_gives_the_same_advice_about_a_node_as_explain() {
 }
 
 #[test]
+fn how_many_nodes_fell_short_is_told_in_the_singular_of_one_node() {
+    use super::{Goal, Tally};
+    use crate::request::{GoneAction, RebootOption};
+    let goal = Goal {
+        reboot: RebootOption::NoReboot,
+        gone: GoneAction::Accept,
+    };
+    let told = |outcomes: &[NodeOutcome]| {
+        let tally: Tally = outcomes.iter().copied().collect();
+        tally.shortfall(goal)
+    };
+    let (failed, done) = (NodeOutcome::Failed, NodeOutcome::Done);
+    assert_eq!(told(&[failed]).unwrap(), "1 of 1 node did not reach its goal");
+    assert_eq!(
+        told(&[failed, done]).unwrap(),
+        "1 of 2 nodes did not reach their goal"
+    );
+    assert_eq!(told(&[done]), None);
+    for words in [
+        "1 of 1 node did not reach its goal",
+        "1 of 1 nodes did not reach their goal",
+    ] {
+        assert!(Tally::is_shortfall(words), "{words}");
+    }
+    assert!(!Tally::is_shortfall("ended as Cancelled"));
+}
+
+#[test]
 fn the_readme_lists_every_outcome_of_a_node() {
     let listed: Vec<&str> = table("| node |").iter().map(|row| row[1]).collect();
     assert_eq!(

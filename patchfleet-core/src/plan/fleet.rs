@@ -379,8 +379,10 @@ impl PlannedFleet {
         (location_errors < locations.min(damaged)).then(|| {
             format!(
                 "budget.locations.max_errors lets {} fail, and one with a damaged node has failed: the campaign may end before \
-                 {damaged} nodes are damaged, as budget.fleet.max_damaged would allow",
+                 {} {} damaged, as budget.fleet.max_damaged would allow",
                 counted(location_errors, "location"),
+                counted(damaged, "node"),
+                by_number(damaged, "is", "are"),
             )
         })
     }

@@ -37,7 +37,7 @@ fn of_nodes(prefix: &str, nodes: RateControl, locations: &[&PlannedLocation]) ->
     let small = |percent: Option<u8>| {
         let of = locations.iter().filter_map(move |at| {
             let n = at.nodes?.managed();
-            none_of(percent, n).map(|_| format!("{} ({n} nodes)", at.location()))
+            none_of(percent, n).map(|_| format!("{} ({})", at.location(), counted(n, "node")))
         });
         of.collect::<Vec<String>>()
     };

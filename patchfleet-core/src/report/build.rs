@@ -518,12 +518,11 @@ impl LocationReport {
         }
         for settled in parts.iter().filter_map(|part| part.settled.as_ref()) {
             // What a part says beside how many of its own nodes fell short.
-            let own = settled.nodes.shortfall(goal).unwrap_or_default();
             let is_begun = settled.outcome != LocationOutcome::NotStarted;
             let phrases = settled
                 .detail
                 .split("; ")
-                .filter(|words| !words.is_empty() && *words != own);
+                .filter(|words| !words.is_empty() && !Tally::is_shortfall(words));
             for words in phrases.filter(|_| is_begun) {
                 if details.iter().all(|known| known != words) {
                     details.push(words.to_owned());

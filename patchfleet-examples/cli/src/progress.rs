@@ -256,8 +256,9 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
         Event::LocationObserved { location, status, .. } => format!("{location}: {}", status.as_str()),
         Event::CommandObserved { location, counts, .. } => {
             format!(
-                "{location}: {} of {} nodes through",
-                counts.completed, counts.targets
+                "{location}: {} of {} through",
+                counts.completed,
+                counted(counts.targets, "node")
             )
         }
         Event::LocationSettled {

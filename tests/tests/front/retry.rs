@@ -570,7 +570,7 @@ async fn where_none_of_what_a_window_left_can_be_tried_the_whole_request_is_plan
     let planned = campaigns.plan(&request, &carrying).await.unwrap();
     let plan = planned.plan();
     assert!(plan.retries.is_none());
-    let words = "4 nodes not retried, as the request does not select it any more";
+    let words = "4 nodes not retried, as the request does not select them any more";
     assert!(
         plan.warnings.iter().any(|warning| warning.contains(words)),
         "{:?}",

@@ -299,8 +299,10 @@ impl fmt::Display for HoldReason {
                 allowed,
             } => write!(
                 f,
-                "{failed} of the {allowed} locations that may fail have failed, and {unknown} more may have, as it is \
-                 not known whether unit {of} runs"
+                "{failed} of the {} that may fail {} failed, and {unknown} more may have, as it is not known whether unit {of} \
+                 runs",
+                counted(*allowed, "location"),
+                by_number(*failed, "has", "have"),
             ),
             Self::NextAttempt => {
                 f.write_str("Run Command refused its last command whole, and its nodes are asked for again")
@@ -326,11 +328,15 @@ impl fmt::Display for HoldReason {
                 match of_damage {
                     false => write!(
                         f,
-                        "{taken} of the {of} nodes that may be in flight {of_whom} are, and it names {needed}"
+                        "{taken} of the {} that may be in flight {of_whom} {}, and it names {needed}",
+                        counted(*of, "node"),
+                        by_number(*taken, "is", "are"),
                     ),
                     true => write!(
                         f,
-                        "{taken} of the {of} nodes that may be damaged {of_whom} are damaged or in flight, and it names {needed}"
+                        "{taken} of the {} that may be damaged {of_whom} {} damaged or in flight, and it names {needed}",
+                        counted(*of, "node"),
+                        by_number(*taken, "is", "are"),
                     ),
                 }
             }
@@ -343,8 +349,9 @@ impl fmt::Display for HoldReason {
                 of,
             } => write!(
                 f,
-                "{}: {taken} of the {of} nodes that may be {} {} {}, and it names {needed}",
+                "{}: {taken} of the {} that may be {} {} {}, and it names {needed}",
                 value_in_words(by, value.as_deref()),
+                counted(*of, "node"),
                 match of_damage {
                     true => "damaged",
                     false => "in flight",
@@ -357,7 +364,9 @@ impl fmt::Display for HoldReason {
             ),
             Self::Places { taken, needed, of } => write!(
                 f,
-                "{taken} of {of} locations at once are taken, and it needs {needed}"
+                "{taken} of {} at once {} taken, and it needs {needed}",
+                counted(*of, "location"),
+                by_number(*taken, "is", "are"),
             ),
         }
     }

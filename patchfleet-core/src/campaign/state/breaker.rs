@@ -64,9 +64,11 @@ impl fmt::Display for BreakerStop {
             ),
             Self::Share { failed, of, allowed } => write!(
                 f,
-                "{failed} of the last {of} nodes failed, were lost, or nothing could be found out of them \
+                "{failed} of the last {} failed, were lost, or nothing could be found out of them \
                  (breaker.failure_share = {}, of {} or more)",
-                allowed.most, allowed.sample,
+                counted(*of, "node"),
+                allowed.most,
+                allowed.sample,
             ),
             Self::Alarm { name, reason, since } => f.write_str(&in_alarm_in_words(name, reason, *since)),
             Self::StoppedForAlarm { unit, alarm } => {

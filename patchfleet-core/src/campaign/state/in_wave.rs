@@ -107,9 +107,13 @@ impl fmt::Display for WaveStanding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let in_flight = self
             .in_flight
-            .map(|(n, of)| format!("{n} of {of} nodes in flight"));
-        let damaged = self.damaged.map(|(n, of)| format!("{n} of {of} nodes damaged"));
-        let failed = self.failed.map(|(n, of)| format!("{n} of {of} locations failed"));
+            .map(|(n, of)| format!("{n} of {} in flight", counted(of, "node")));
+        let damaged = self
+            .damaged
+            .map(|(n, of)| format!("{n} of {} damaged", counted(of, "node")));
+        let failed = self
+            .failed
+            .map(|(n, of)| format!("{n} of {} failed", counted(of, "location")));
         let said = in_flight.into_iter().chain(damaged).chain(failed);
         write!(
             f,

@@ -650,7 +650,7 @@ fn a_person_is_told_why_each_unit_waits() {
         [(
             2,
             Rule::Budget,
-            "1 of 1 locations at once are taken, and it needs 1".to_owned()
+            "1 of 1 location at once is taken, and it needs 1".to_owned()
         )]
     );
     assert_eq!(
@@ -726,7 +726,7 @@ fn a_listing_says_why_units_wait_and_how_far_the_campaign_is() {
     let summary = &listed.campaigns[0];
     assert_eq!(summary.finished, None);
     let words: Vec<String> = summary.holds.iter().map(|hold| hold.reason.to_string()).collect();
-    assert_eq!(words, ["1 of 1 locations at once are taken, and it needs 1"]);
+    assert_eq!(words, ["1 of 1 location at once is taken, and it needs 1"]);
     assert_eq!((summary.so_far.locations, summary.so_far.settled), (2, 0));
     let over = finish(async {
         driver.run(world.campaign()).await.unwrap();

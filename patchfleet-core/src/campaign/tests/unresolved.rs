@@ -211,7 +211,7 @@ fn other_units_are_begun_as_far_as_the_budgets_allow_beside_one_that_may_run() {
     let (places, _) = left(1, 1);
     assert_eq!(
         holds(&state(&places))[1].1,
-        "1 of 1 locations at once are taken, and it needs 1"
+        "1 of 1 location at once is taken, and it needs 1"
     );
     assert_eq!((places.executions().len(), settled(&places)), (0, 0));
     for world in [beside, places] {

@@ -5,7 +5,7 @@ use crate::fleet::{self, Extent, Members};
 use crate::id::{Location, NodeId};
 use crate::port::{Inventory, PortError, PortResult, Selection};
 use crate::request::Selector;
-use crate::text::{counted, names};
+use crate::text::{by_number, counted, names};
 use std::collections::BTreeSet;
 
 /// How many calls at once ask one location which of its nodes Systems Manager manages.
@@ -23,8 +23,9 @@ impl Found {
     pub(super) fn told(&self, location: &Location, wanted: &Wanted) -> Vec<String> {
         let unselected: Vec<&NodeId> = wanted.named.difference(&self.selected).collect();
         let unmanaged: Vec<&NodeId> = self.selected.difference(&self.managed).collect();
-        let line = |nodes: Vec<&NodeId>, why: &str| {
+        let line = |nodes: Vec<&NodeId>, one: &str, several: &str| {
             let n = nodes.len();
+            let why = by_number(n, one, several);
             (n > 0).then(|| {
                 format!(
                     "{location}: {} not retried, {why}: {}",
@@ -34,13 +35,23 @@ impl Found {
             })
         };
         let told = [
-            line(unselected, "as the request does not select it any more"),
-            line(unmanaged, "as it is not registered with Systems Manager"),
+            line(
+                unselected,
+                "as the request does not select it any more",
+                "as the request does not select them any more",
+            ),
+            line(
+                unmanaged,
+                "as it is not registered with Systems Manager",
+                "as they are not registered with Systems Manager",
+            ),
         ];
         let unsure = (wanted.unsure > 0).then(|| {
             format!(
-                "{location}: {} not tried again, as what was begun there may run on",
-                counted(wanted.unsure, "node that was not reached")
+                "{location}: {} that {} not reached {} not tried again, as what was begun there may run on",
+                counted(wanted.unsure, "node"),
+                by_number(wanted.unsure, "was", "were"),
+                by_number(wanted.unsure, "is", "are"),
             )
         });
         told.into_iter().flatten().chain(unsure).collect()
@@ -98,4 +109,37 @@ async fn managed(
         false => fleet::managed_of(inventory, location, &wanted.named, CALLS_PER_LOCATION).await?,
     };
     Ok(found.into_keys().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_retried_is_told_in_the_singular_and_in_the_plural() {
+        let node = |n: usize| -> NodeId { format!("i-0000000{n}").parse().unwrap() };
+        let location: Location = Location::new("111111111111".parse().unwrap(), "us-east-1".parse().unwrap());
+        let told = |n: usize| {
+            let wanted = Wanted {
+                named: (0..2 * n).map(node).collect(),
+                unsure: n,
+                ..Wanted::default()
+            };
+            let found = Found {
+                selected: (0..n).map(node).collect(),
+                managed: BTreeSet::new(),
+            };
+            found.told(&location, &wanted).join("\n")
+        };
+        insta::assert_snapshot!(told(1), @r"
+        111111111111/us-east-1: 1 node not retried, as the request does not select it any more: i-00000001
+        111111111111/us-east-1: 1 node not retried, as it is not registered with Systems Manager: i-00000000
+        111111111111/us-east-1: 1 node that was not reached is not tried again, as what was begun there may run on
+        ");
+        insta::assert_snapshot!(told(2), @r"
+        111111111111/us-east-1: 2 nodes not retried, as the request does not select them any more: i-00000002, i-00000003
+        111111111111/us-east-1: 2 nodes not retried, as they are not registered with Systems Manager: i-00000000, i-00000001
+        111111111111/us-east-1: 2 nodes that were not reached are not tried again, as what was begun there may run on
+        ");
+    }
 }

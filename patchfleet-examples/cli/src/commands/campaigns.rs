@@ -262,7 +262,8 @@ fn not_stopped(campaign: CampaignId, all: &[NotStopped]) -> Vec<String> {
     let mut lines: Vec<String> = all.iter().take(NOT_STOPPED).map(ToString::to_string).collect();
     if let Some(more) = all.len().checked_sub(NOT_STOPPED).filter(|more| *more > 0) {
         lines.push(format!(
-            "{more} more were not stopped: `patchfleet report {campaign}` has them all"
+            "{more} more {} not stopped: `patchfleet report {campaign}` has them all",
+            by_number(more, "was", "were")
         ));
     }
     lines
