@@ -59,6 +59,22 @@ pub(crate) fn nobody_follows() -> RefusalReason {
 }
 
 impl Plan {
+    /// What a unit is begun by, in a word.
+    pub(super) fn start_in_a_word(&self) -> &'static str {
+        match self.dispatch {
+            Some(_) => "command",
+            None => "start",
+        }
+    }
+
+    /// What becomes of a unit once there is room for it, in a word.
+    pub(super) fn is_begun_in_words(&self) -> &'static str {
+        match self.dispatch {
+            Some(_) => "sent",
+            None => "made",
+        }
+    }
+
     /// How both ways compare, in words; `None` if Automation sends the commands.
     pub(super) fn dispatch_in_words(&self) -> Option<String> {
         let of = self.dispatch?;

@@ -450,8 +450,10 @@ impl Plan {
             )),
             FleetPace::Aws { .. } => {}
             FleetPace::Campaign { nodes_in_a_start } => lines.push(format!(
-                "  kept by the campaign: each start names at most {}, and is made once there is room for them",
+                "  kept by the campaign: each {} names at most {}, and is {} once there is room for them",
+                self.start_in_a_word(),
                 counted(nodes_in_a_start, "node"),
+                self.is_begun_in_words(),
             )),
         }
         lines.extend(self.what_is_left(budget));

@@ -334,7 +334,7 @@ impl Plan {
              once",
             counted(forecast.minutes_per_node, "minute"),
             late,
-            counted(self.units.len(), "start"),
+            counted(self.units.len(), self.start_in_a_word()),
             by_number(late, "is", "are"),
         ))
     }

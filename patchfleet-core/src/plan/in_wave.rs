@@ -207,7 +207,8 @@ impl Plan {
                         at_once.map(|nodes| format!("{nodes} at once in each location"))
                     }
                     FleetPace::Campaign { nodes_in_a_start } => Some(format!(
-                        "each start names at most {}",
+                        "each {} names at most {}",
+                        self.start_in_a_word(),
                         counted(nodes_in_a_start, "node")
                     )),
                 });
@@ -221,10 +222,12 @@ impl Plan {
         }
         let mut text = format!("Budgets of single waves\n{}", table("  ", &rows, 0..1));
         if self.request.bounds_name_nodes() && !self.request.budget.names_nodes() {
-            text.push_str(
-                "  Each start names its nodes, in every wave: the campaign counts what is damaged, and makes a start once there is \
-                 room for its nodes\n",
-            );
+            text.push_str(&format!(
+                "  Each {} names its nodes, in every wave: the campaign counts what is damaged, and it is {} once there is room for \
+                 its nodes\n",
+                self.start_in_a_word(),
+                self.is_begun_in_words()
+            ));
         }
         Some(text)
     }

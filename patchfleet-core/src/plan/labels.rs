@@ -306,10 +306,11 @@ impl Plan {
             }
             lines.extend(planned.values_in_words());
             lines.extend(planned.untagged_in_words());
-            lines.push(
-                "  kept by the campaign: each start names its nodes, and is made once there is room for them"
-                    .to_owned(),
-            );
+            lines.push(format!(
+                "  kept by the campaign: each {} names its nodes, and is {} once there is room for them",
+                self.start_in_a_word(),
+                self.is_begun_in_words()
+            ));
             lines.join("\n") + "\n"
         })
     }

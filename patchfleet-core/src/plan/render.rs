@@ -224,7 +224,8 @@ impl Plan {
             table("  ", &rows, 1..4)
         );
         push(&mut text, &format!("  slowest location  {}", self.slowest()));
-        push(&mut text, &format!("  starts            {}", self.side_by_side()));
+        let starts = format!("{}s", self.start_in_a_word());
+        push(&mut text, &format!("  {starts:<16}  {}", self.side_by_side()));
         let truth = match self.request.patch.operation {
             Operation::Install => {
                 "  In truth: more can go wrong than AWS counts. It does not count patches that failed in a command that \
@@ -247,11 +248,15 @@ impl Plan {
             if self.units.len() > 1 {
                 push(&mut text, &self.with_a_driver());
             }
-            push(
-                &mut text,
-                "  Driver dead: if patchfleet is killed and nobody resumes it, AWS finishes every start that was made, each \
-                 with its whole error budget, and nothing more is started. The figures count as IN TRUTH.",
+            let (what, more) = match self.dispatch {
+                Some(_) => ("command that was sent", "sent"),
+                None => ("start that was made", "started"),
+            };
+            let dead = format!(
+                "  Driver dead: if patchfleet is killed and nobody resumes it, AWS finishes every {what}, each with its whole error \
+                 budget, and nothing more is {more}. The figures count as IN TRUTH."
             );
+            push(&mut text, &dead);
         }
         text
     }
@@ -265,8 +270,12 @@ impl Plan {
                 counted(all, "location")
             );
         }
+        let stops = match self.dispatch {
+            Some(_) => "sends no further command",
+            None => "stops the other starts",
+        };
         format!(
-            "  With a driver fewer fail: it stops the other starts once it sees that more than {} {} failed.",
+            "  With a driver fewer fail: it {stops} once it sees that more than {} {} failed.",
             counted(errors, "location"),
             by_number(errors, "has", "have"),
         )
@@ -276,7 +285,7 @@ impl Plan {
     fn side_by_side(&self) -> String {
         let (all, at_once) = (self.worst_case.starts, self.worst_case.starts_at_once);
         let pace = match self.dispatch {
-            Some(_) => format!("{all}, each a command that patchfleet sends"),
+            Some(_) => format!("{all}, which patchfleet sends"),
             None => format!("{all}, about one per second"),
         };
         match at_once {

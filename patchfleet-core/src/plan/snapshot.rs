@@ -42,8 +42,9 @@ impl Plan {
             Operation::Scan => "",
         };
         Some(format!(
-            "{what} begins more than 3 days after the first start, {why}. AWS keeps the snapshot of a patch baseline for 3 days at \
-             most, so nodes that are begun later may get other patches than those before them{rather}"
+            "{what} begins more than 3 days after the first {}, {why}. AWS keeps the snapshot of a patch baseline for 3 days at \
+             most, so nodes that are begun later may get other patches than those before them{rather}",
+            self.start_in_a_word()
         ))
     }
 

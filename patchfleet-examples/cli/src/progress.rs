@@ -188,7 +188,7 @@ fn print_lines(record: &Record, state: &State, told: &Told) {
         if told.is_no_news(event) {
             continue;
         }
-        if let Some(line) = line(record.at, event) {
+        if let Some(line) = line(record.at, event, own_word(state)) {
             // Nobody is left to tell if standard error is closed.
             let _ = writeln!(stderr, "{}", one_line(&line));
         }
@@ -198,8 +198,16 @@ fn print_lines(record: &Record, state: &State, told: &Told) {
     }
 }
 
+/// What a unit is at AWS, in a word.
+fn own_word(state: &State) -> &'static str {
+    match state.plan().dispatch {
+        Some(_) => "command",
+        None => "execution",
+    }
+}
+
 /// One line for what a reader of a log file wants to know; `None` for the rest.
-fn line(at: Timestamp, event: &Event) -> Option<String> {
+fn line(at: Timestamp, event: &Event, own: &str) -> Option<String> {
     let what = match event {
         Event::StartIntended { unit, attempt, .. } => format!("unit {unit}: starting (attempt {attempt})"),
         Event::Started { unit, execution } => format!("unit {unit}: started as {execution}"),
@@ -224,7 +232,7 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
             let rest = match rest {
                 0 => String::new(),
                 n => format!(
-                    "; {} that a cancelled execution did not reach {} {} of {} own",
+                    "; {} that a cancelled {own} did not reach {} {} of {} own",
                     counted(n, "location"),
                     by_number(n, "has", "have"),
                     by_number(begin.len(), "a start", "starts"),
@@ -242,7 +250,7 @@ fn line(at: Timestamp, event: &Event) -> Option<String> {
             keeps.len()
         ),
         Event::StopIntended { unit, .. } => {
-            format!("unit {unit}: stopping its execution")
+            format!("unit {unit}: stopping its {own}")
         }
         Event::StopInVain { unit, .. } => {
             format!("unit {unit}: goes on although AWS took the stop: cancelling")

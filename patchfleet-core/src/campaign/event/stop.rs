@@ -58,6 +58,9 @@ pub struct NotStopped {
     /// The unit's own execution in the central account and Region, if it is that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<ExecutionId>,
+    /// Whether that is a command, as patchfleet sent the commands itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_command: bool,
     /// Where it ran, if it is the execution or the commands of a location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
@@ -66,9 +69,15 @@ pub struct NotStopped {
 }
 
 impl NotStopped {
-    pub(in crate::campaign) fn execution(unit: UnitId, execution: &ExecutionId, reason: &str) -> Self {
+    pub(in crate::campaign) fn execution(
+        unit: UnitId,
+        execution: &ExecutionId,
+        is_command: bool,
+        reason: &str,
+    ) -> Self {
         Self {
             unit,
+            is_command,
             execution: Some(execution.clone()),
             location: None,
             reason: reason.to_owned(),
@@ -79,6 +88,7 @@ impl NotStopped {
         Self {
             unit,
             execution: None,
+            is_command: false,
             location: Some(location.clone()),
             reason: reason.to_owned(),
         }
@@ -90,7 +100,8 @@ impl fmt::Display for NotStopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { unit, reason, .. } = self;
         if let Some(execution) = &self.execution {
-            write!(f, "the execution {execution} of unit {unit} ")?;
+            let what = if self.is_command { "command" } else { "execution" };
+            write!(f, "the {what} {execution} of unit {unit} ")?;
         }
         if let Some(location) = &self.location {
             write!(f, "what ran in {location} ")?;

@@ -167,7 +167,7 @@ impl State {
                 _ => return None,
             };
             let why = why_not_stopped(&unit.stop.as_ref()?.standing)?;
-            Some(NotStopped::execution(*id, execution, why))
+            Some(NotStopped::execution(*id, execution, self.is_sent_once(), why))
         });
         let below = self.not_stopped.iter();
         let below = below.map(|((unit, location), why)| NotStopped::below(*unit, location, why));

@@ -145,11 +145,13 @@ impl State {
                 "{location}: AWS does not let patchfleet stop what runs there, so it runs on: {detail}"
             )),
             Event::StopRefused { unit, detail, .. } if self.asked.is_some() => Some(format!(
-                "AWS does not let patchfleet stop the execution of unit {unit}, which may begin more: {detail}"
+                "AWS does not let patchfleet stop the {} of unit {unit}, which may begin more: {detail}",
+                self.unit_at_aws()
             )),
             Event::StopRefused { unit, detail, .. } => Some(format!(
-                "more locations failed than the budget allows, and AWS does not stop the execution of unit {unit}, which \
-                 goes on until its own limit ends it: {detail}"
+                "more locations failed than the budget allows, and AWS does not stop the {} of unit {unit}, which goes on \
+                 until its own limit ends it: {detail}",
+                self.unit_at_aws()
             )),
             Event::StartUnresolved { unit, .. } => {
                 let mut holds = self.unresolved_holds(self.last_at);

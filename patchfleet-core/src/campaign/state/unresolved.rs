@@ -21,6 +21,14 @@ impl State {
         self.plan.request.automation.dispatch == Dispatch::RunCommand
     }
 
+    /// What a unit is at AWS, in a word.
+    pub(crate) fn unit_at_aws(&self) -> &'static str {
+        match self.is_sent_once() {
+            true => "command",
+            false => "execution",
+        }
+    }
+
     /// How many locations they have. Each may have failed, or may fail still.
     pub(in crate::campaign) fn unresolved_locations(&self) -> u64 {
         self.ledger.unresolved_locations

@@ -129,8 +129,9 @@ impl Course {
         open: &BTreeSet<Location>,
         places: &BTreeSet<Location>,
     ) {
+        let sends = state.is_sent_once();
         if let Some(unit) = started(event) {
-            self.starts.insert(unit, line(record, event, Some(unit)));
+            self.starts.insert(unit, line(record, event, Some(unit), sends));
         }
         for place in places {
             let units: Vec<UnitId> = if is_of_campaign(event) {
@@ -147,7 +148,7 @@ impl Course {
                 }
                 units
             };
-            let line = line(record, event, units.first().copied());
+            let line = line(record, event, units.first().copied(), sends);
             let says = Says::of(event, &line.says);
             push(
                 self.lines.entry(place.clone()).or_default(),
@@ -167,6 +168,7 @@ impl Course {
         let Some((event, location)) = settled else {
             return;
         };
+        let sends = state.is_sent_once();
         let so_far = StopReason::Budget {
             failed: state.failed_locations(),
             allowed: state.plan().location_errors(),
@@ -178,8 +180,8 @@ impl Course {
             .failures_in_a_row()
             .map_or_else(String::new, |row| format!("; {row}"));
         self.failures.push_back(LogLine {
-            says: format!("{location}: {}; {so_far}{fleet}{row}", says(event)),
-            ..line(record, event, None)
+            says: format!("{location}: {}; {so_far}{fleet}{row}", says(event, sends)),
+            ..line(record, event, None, sends)
         });
         if self.failures.len() > FAILURES {
             self.failures.pop_front();
@@ -305,14 +307,14 @@ fn push(lines: &mut Vec<Told>, told: Told) {
     }
 }
 
-fn line(record: &Record, event: &Event, unit: Option<UnitId>) -> LogLine {
+fn line(record: &Record, event: &Event, unit: Option<UnitId>, sends: bool) -> LogLine {
     LogLine {
         record: record.seq,
         at: record.at,
         last: None,
         event: name(event),
         unit,
-        says: says(event),
+        says: says(event, sends),
     }
 }
 
@@ -379,7 +381,8 @@ fn nodes_in_words(nodes: NodeCounts) -> String {
 }
 
 /// What an event says, in a few words. Of what only a newer version knows its name is all.
-fn says(event: &Event) -> String {
+fn says(event: &Event, sends: bool) -> String {
+    let own = if sends { "command" } else { "execution" };
     match event {
         Event::NameTaken { by } => format!("campaign {by} had the request's name"),
         Event::Unattended { since } => format!("nobody had driven the campaign since {since:.0}"),
@@ -393,14 +396,14 @@ fn says(event: &Event) -> String {
         Event::StartIntended { attempt, .. } => {
             format!("its start is about to be sent, as attempt {attempt}")
         }
-        Event::Started { execution, .. } => format!("AWS started it as execution {execution}"),
+        Event::Started { execution, .. } => format!("AWS started it as {own} {execution}"),
         Event::StartDeferred { detail, .. } => format!("its start was put off: {detail}"),
         Event::StartWithdrawn { detail, .. } => format!("its start was put off and is not sent: {detail}"),
         Event::StartRefused { detail, .. } => format!("AWS refused its start: {detail}"),
         Event::StartUnresolved { detail, .. } => detail.clone(),
         Event::SendAgain { by, .. } => format!("{by} had its start sent again"),
         Event::CancelledElsewhere { location: None, .. } => {
-            "its execution was cancelled, and not by patchfleet".to_owned()
+            format!("its {own} was cancelled, and not by patchfleet")
         }
         Event::CancelledElsewhere {
             location: Some(location),
@@ -425,7 +428,8 @@ fn says(event: &Event) -> String {
             } else {
                 format!(": {failure}")
             };
-            format!("its step here is {}{failure}", status.as_str())
+            let what = if sends { own } else { "step" };
+            format!("its {what} here is {}{failure}", status.as_str())
         }
         Event::CommandObserved {
             command,
@@ -450,12 +454,12 @@ fn says(event: &Event) -> String {
             counted(keeps.len(), "node")
         ),
         Event::LeftOut { .. } => "it is not begun".to_owned(),
-        Event::StopIntended { .. } => "its execution is about to be stopped".to_owned(),
-        Event::StopTaken { .. } => "AWS has taken the stop of its execution".to_owned(),
-        Event::StopNotNeeded { .. } => "its execution was over when the stop came".to_owned(),
+        Event::StopIntended { .. } => format!("its {own} is about to be stopped"),
+        Event::StopTaken { .. } => format!("AWS has taken the stop of its {own}"),
+        Event::StopNotNeeded { .. } => format!("its {own} was over when the stop came"),
         Event::StopInVain { .. } => "AWS has taken its stop, and it went on".to_owned(),
         Event::StopRefused { detail, .. } => {
-            format!("AWS does not let patchfleet stop its execution: {detail}")
+            format!("AWS does not let patchfleet stop its {own}: {detail}")
         }
         Event::NotStoppedBelow { detail, .. } => {
             format!("AWS does not let patchfleet stop what runs here: {detail}")
@@ -473,7 +477,7 @@ fn says(event: &Event) -> String {
             ..
         } => settled(*outcome, nodes, detail),
         Event::RowsMissing { detail, .. } => format!("the results of its nodes could not be kept: {detail}"),
-        Event::UnitEnded { status, .. } => format!("its execution is over: {}", status.as_str()),
+        Event::UnitEnded { status, .. } => format!("its {own} is over: {}", status.as_str()),
         _ => String::new(),
     }
 }

@@ -14,6 +14,7 @@ use jiff::SignedDuration;
 
 mod alarm;
 mod next;
+mod sends;
 mod several;
 
 const FIRST: &str = "111111111111/us-east-1";

@@ -133,6 +133,9 @@ impl Place<'_> {
             let busy = busy.count();
             let at_once = self.state.plan().unit(id).map_or(0, Unit::locations_at_once);
             return match all {
+                1 if self.state.is_sent_once() => {
+                    "its command was sent, and nothing of it is known yet".to_owned()
+                }
                 1 => "its execution was started, and nothing is known to run here yet".to_owned(),
                 _ => format!(
                     "its execution has not come to it yet: it works in {busy} of its {} now, in {at_once} at once",

@@ -206,9 +206,13 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<ExitCode, Failure> {
         let sent = campaign.send_again(&send_again.into_iter().collect()).await?;
         for (unit, execution) in &sent.found {
             // Nobody is left to tell if standard error is closed.
+            let own = match state.plan().dispatch {
+                Some(_) => "command",
+                None => "execution",
+            };
             let _ = writeln!(
                 std::io::stderr(),
-                "unit {unit} is not sent again: it runs as execution {execution}"
+                "unit {unit} is not sent again: it runs as {own} {execution}"
             );
         }
     }

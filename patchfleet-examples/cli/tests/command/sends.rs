@@ -16,6 +16,7 @@ fn the_calm_world_is_planned_and_patched_by_commands_that_patchfleet_sends_itsel
     bench.file("sends.toml", request());
     let plan = bench.run(&["plan", "--sim", "-f", "sends.toml"]).exits(0);
     assert!(plan.stdout.contains("Dispatch: run-command"), "{}", plan.stdout);
+    assert!(!plan.stdout.contains("xecution"), "{}", plan.stdout);
     let plan = bench.run(&["plan", "--sim", "-f", "sends.toml", "--output", "json"]);
     let plan = plan.exits(0).json();
     let requests = plan["requests"].as_array().unwrap();
@@ -36,7 +37,9 @@ fn the_calm_world_is_planned_and_patched_by_commands_that_patchfleet_sends_itsel
         "--output",
         "json",
     ];
-    let report = bench.run(&args).exits(0).json();
+    let ran = bench.run(&args).exits(0);
+    assert!(!ran.stderr.contains("xecution"), "{}", ran.stderr);
+    let report = ran.json();
     assert_eq!(report["outcome"], "succeeded");
     assert_eq!(report["executions"].as_array().unwrap().len(), requests.len());
 }
