@@ -440,9 +440,11 @@ impl PatchRequest {
         read::request(&node).map_err(|problems| places::placed(problems, format, text, &node))
     }
 
-    /// Whether it is known only when a start is to be made whether it may be, so that each location has one of its own.
+    /// Whether it is known only when a start is to be made whether it may be, so that each location has one of its own. Of
+    /// several locations in a start AWS begins the next one before anybody has read what became of the one before.
     pub(crate) fn may_wait_to_begin(&self) -> bool {
-        !self.freezes.is_empty() || !self.change_calendars.is_empty() || self.breaker.alarm.is_some()
+        let has_breaker = self.breaker.alarm.is_some() || self.breaker.counts_results();
+        !self.freezes.is_empty() || !self.change_calendars.is_empty() || has_breaker
     }
 
     /// Reads a request from a JSON value, as [`PatchRequest::parse`] does from a text.

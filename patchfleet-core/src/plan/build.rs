@@ -163,20 +163,10 @@ pub fn build(
         }
     };
     let dispatch = (request.automation.dispatch == Dispatch::RunCommand).then(|| {
-        let mut by_automation = request.clone();
+        let mut by_automation = asked.clone();
         by_automation.automation.dispatch = Dispatch::Automation;
-        by_automation.budget = asked.budget.clone();
-        let at = &sorted.locations;
-        let fleet = fleet::resolve(&by_automation, retries, at, 1).unwrap_or_default();
-        let (budgets, _) = in_wave::resolve(&by_automation, at, fleet.as_ref(), |_| 1);
-        let by_automation = &InWaves::new(&by_automation, fleet.as_ref(), &budgets);
-        let bounds = Bounds {
-            fleet: fleet.as_ref(),
-            of_waves: &budgets,
-            cells,
-        };
-        let starts = waves::units(by_automation, central, at, census, each_alone, bounds);
-        PlannedDispatch::new(count(units.len()), starts.ok().map(|starts| count(starts.len())))
+        let other = build(&by_automation, central, candidates, census, steps, options);
+        PlannedDispatch::new(count(units.len()), other.ok().as_ref())
     });
     let Sorted {
         mut locations,

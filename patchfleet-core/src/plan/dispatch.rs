@@ -33,16 +33,28 @@ pub struct PlannedDispatch {
     /// In how many rounds they would run, as at most 100 automations of an account run at once in a Region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_rounds: Option<u32>,
+    /// How long the campaign would take by Automation, in seconds, as the plan's own forecast has it by commands:
+    /// [`Forecast::expected_seconds`](super::Forecast::expected_seconds). `None`: nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_seconds_by_automation: Option<u64>,
+    /// The same at worst: [`Forecast::worst_seconds`](super::Forecast::worst_seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_seconds_by_automation: Option<u64>,
 }
 
 impl PlannedDispatch {
-    pub(super) fn new(commands: u32, starts: Option<u32>) -> Self {
+    /// How so many commands compare with the plan of the same request by Automation, if there can be one.
+    pub(super) fn new(commands: u32, by_automation: Option<&Plan>) -> Self {
+        let starts = by_automation.map(|plan| u32::try_from(plan.units.len()).unwrap_or(u32::MAX));
+        let forecast = by_automation.and_then(|plan| plan.forecast);
         Self {
             commands,
             commands_seconds: commands.div_ceil(SENDS_A_SECOND),
             starts,
             starts_seconds: starts.map(|starts| starts.div_ceil(STARTS_A_SECOND)),
             starts_rounds: starts.map(|starts| starts.div_ceil(AUTOMATIONS_AT_ONCE)),
+            expected_seconds_by_automation: forecast.and_then(|forecast| forecast.expected_seconds),
+            worst_seconds_by_automation: forecast.and_then(|forecast| forecast.worst_seconds),
         }
     }
 }
@@ -96,6 +108,22 @@ impl Plan {
                 seconds(took),
             ));
         }
+        text.extend(self.durations_compared(of));
         Some(text)
+    }
+
+    /// How long both ways take in all.
+    fn durations_compared(&self, of: PlannedDispatch) -> Option<String> {
+        let forecast = self.forecast?;
+        let minutes = |seconds: u64| Seconds::new(seconds.div_ceil(60).saturating_mul(60));
+        let both = |own: Option<u64>, other: Option<u64>| Some((minutes(own?), minutes(other?)));
+        let (own, other) = both(forecast.expected_seconds, of.expected_seconds_by_automation)?;
+        let worst = both(forecast.worst_seconds, of.worst_seconds_by_automation);
+        let worst = worst.map_or_else(String::new, |(own, other)| {
+            format!("; at worst {own}, and {other} by Automation")
+        });
+        Some(format!(
+            "  The campaign is expected to take {own}, and {other} by Automation{worst}.\n"
+        ))
     }
 }

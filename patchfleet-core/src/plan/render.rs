@@ -3,13 +3,12 @@
 use super::lifetime::timeout_of;
 use super::{Followed, Plan, PlannedLocation, Unit};
 use crate::budget::Seconds;
-use crate::port::StartRequest;
 use crate::presigned::concealed;
 use crate::refusal::{Skip, SkipReason, details};
 use crate::request::{Operation, Selector};
-use crate::runbook::TIMEOUT_PARAMETER;
+use crate::runbook::{MAX_CONCURRENCY, MAX_ERRORS, TARGETS, TIMEOUT_PARAMETER};
 use crate::text::{by_number, counted, one_line, table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 impl Plan {
@@ -353,12 +352,15 @@ impl Plan {
             push(&mut text, &self.shared_out());
         }
         // The time for which its commands live stands with each start.
-        let others = |start: &StartRequest| {
-            let mut parameters = start.parameters.clone();
+        let others = |unit: &Unit| {
+            let mut parameters = unit.start.parameters.clone();
             parameters.remove(TIMEOUT_PARAMETER);
+            if unit.nodes.is_some() {
+                parameters.remove(TARGETS); // these nodes
+            }
             parameters
         };
-        let mut parameters = self.units.iter().map(|unit| others(&unit.start));
+        let mut parameters = self.units.iter().map(others);
         let first = parameters.next();
         let shared = first.filter(|first| parameters.all(|other| other == *first));
         let mut wave = None;
@@ -381,12 +383,27 @@ impl Plan {
                 );
             }
             if shared.is_none() {
-                list_parameters(&mut text, &others(start));
+                list_parameters(&mut text, &others(unit));
             }
         }
         if let Some(shared) = shared {
             push(&mut text, "  with the parameters");
             list_parameters(&mut text, &shared);
+        }
+        let mut seen = BTreeSet::new();
+        let named = self.units.iter().filter(|unit| unit.nodes.is_some());
+        if named
+            .flat_map(Unit::locations)
+            .any(|location| !seen.insert(location))
+        {
+            push(
+                &mut text,
+                &format!(
+                    "  {} of one location are sent its limits as counts: as many nodes at once as {MAX_CONCURRENCY} is of all its \
+                     nodes, and as many errors as {MAX_ERRORS} leaves after those before.",
+                    if sends { "Commands" } else { "Starts" },
+                ),
+            );
         }
         text
     }
@@ -414,6 +431,16 @@ fn describe(text: &mut String, unit: &Unit) {
         return;
     }
     let (start, target) = (&unit.start, unit.start.target_location());
+    if let (Some(nodes), Some(location)) = (&unit.nodes, unit.locations().next()) {
+        let (of, role) = (counted(nodes.len(), "node"), &target.execution_role_name);
+        let line = format!(
+            "  {}. {} in {location} as {role}: {of}",
+            unit.id, start.document_name
+        );
+        push(text, &line);
+        push(text, &format!("     nodes     {}", list(nodes)));
+        return;
+    }
     push(
         text,
         &format!(

@@ -194,8 +194,9 @@ pub(super) fn names_nodes(request: &PatchRequest, resolution: Resolution) -> boo
 /// Nodes that are offline are never named together with others, because AWS refuses a whole command to ids if one of them
 /// is stopped. Their units come last, since each holds its location until its command expires.
 ///
-/// With a cutoff or a freeze each location has a unit of its own (`each_alone`). AWS begins the later locations of a start only
-/// when the earlier ones are through, so their commands would live past the cutoff, or begin in the freeze.
+/// With a cutoff, a freeze or a breaker each location has a unit of its own (`each_alone`). AWS begins the later locations of a
+/// start by itself when the earlier ones are through, so their commands would live past the cutoff, begin in the freeze, or
+/// begin before anybody has read the failure that trips the breaker.
 pub(super) fn units(
     wave: u32,
     request: &PatchRequest,

@@ -116,11 +116,11 @@ impl fmt::Display for StopReason {
             }
             Self::Fleet(stop) => stop.fmt(f),
             Self::Wave(stop) => stop.fmt(f),
-            Self::Label { first, others: 0 } => write!(f, "{first}; nodes of other values go on"),
+            Self::Label { first, others: 0 } => write!(f, "{first}; nodes of other values are not left out"),
             Self::Label { first, others } => {
                 write!(
                     f,
-                    "{first}, and likewise {}; nodes of other values go on",
+                    "{first}, and likewise {}; nodes of other values are not left out",
                     counted(*others, "other value")
                 )
             }

@@ -319,7 +319,7 @@ fn nodes_of_which_nothing_can_be_found_out_keep_the_room_of_their_value() {
     let named: Vec<_> = begun(&tag.world).into_iter().flat_map(|one| one.nodes).collect();
     assert_eq!(named.len(), 2, "one of each service");
     let words = "tag:Service = \"db\": 1 node may be at work still, as nothing could be found out of it, and its max_in_flight in \
-                 budget.labels allows 1; nodes of other values go on";
+                 budget.labels allows 1; nodes of other values are not left out";
     assert_eq!(state.left_out_because().unwrap().to_string(), words);
 }
 

@@ -164,3 +164,66 @@ fn nobody_is_left_to_send_the_next_command_of_a_plan_that_nobody_follows() {
     assert_eq!(reasons[0].code, RefusalCode::Unsupported);
     assert_eq!(reasons[0].subject, "automation.dispatch");
 }
+
+#[test]
+fn a_plan_says_how_long_it_takes_by_commands_and_by_automation() {
+    let now = "2026-03-01T22:00:00Z".parse().unwrap();
+    let planned = |dispatch: &str| {
+        let options = Options {
+            now: Some(now),
+            ..attended()
+        };
+        let more = json!({
+            "automation": {"dispatch": dispatch},
+            "budget": {
+                "locations": {"max_concurrency": 2, "max_errors": 1},
+                "nodes": {"max_concurrency": "100%", "max_errors": 1},
+                "fleet": {"max_damaged": 100},
+            },
+        });
+        planned_with(&world(), &asked(more), options).unwrap()
+    };
+    let (commands, starts) = (planned("run-command"), planned("automation"));
+    let (of, forecast) = (commands.dispatch.unwrap(), starts.forecast.unwrap());
+    assert_eq!(of.starts, Some(u32::try_from(starts.units.len()).unwrap()));
+    assert_eq!(of.expected_seconds_by_automation, forecast.expected_seconds);
+    assert_eq!(of.worst_seconds_by_automation, forecast.worst_seconds);
+    let text = commands.to_text();
+    let line = text
+        .lines()
+        .find(|line| line.contains("is expected to take"))
+        .unwrap();
+    insta::assert_snapshot!(line, @"  The campaign is expected to take 10 h 38 min, and 12 h 43 min by Automation; at worst 51 h 6 min, and 90 h 12 min by Automation.");
+    assert!(starts.dispatch.is_none());
+}
+
+#[test]
+fn starts_that_name_nodes_have_two_lines_each_and_say_once_what_they_have_in_common() {
+    let more = json!({"automation": {"dispatch": "automation"}, "budget": {
+        "locations": {"max_concurrency": 2, "max_errors": 1},
+        "nodes": {"max_concurrency": "10%", "max_errors": "10%"},
+        "fleet": {"max_damaged": 60},
+    }});
+    let text = planned(&world(), &asked(more)).unwrap().to_text();
+    let starts = &text[text.find("Starts\n").unwrap()..];
+    let lines: Vec<&str> = starts
+        .lines()
+        .filter(|line| !line.contains("     nodes ") && !line.contains("     commands "))
+        .collect();
+    let (first, last) = (lines[..4].join("\n"), lines[lines.len() - 8..].join("\n"));
+    insta::assert_snapshot!(format!("{first}\n  …\n{last}"), @"
+    Starts
+      They share 2 locations at once. Each carries the whole error budget of 1, since AWS counts for each apart.
+      1. Patchfleet-RunPatchBaseline in 111111111111/eu-west-1 as AWS-SystemsManager-AutomationExecutionRole: 12 nodes
+      2. Patchfleet-RunPatchBaseline in 111111111111/eu-west-1 as AWS-SystemsManager-AutomationExecutionRole: 12 nodes
+      …
+      33. Patchfleet-RunPatchBaseline in 222222222222/us-east-1 as AWS-SystemsManager-AutomationExecutionRole: 1 node
+      with the parameters
+         AutomationAssumeRole = arn:aws:iam::111111111111:role/AWS-SystemsManager-AutomationAdministrationRole
+         MaxConcurrency = 10%
+         MaxErrors = 10%
+         Operation = Install
+         RebootOption = RebootIfNeeded
+      Starts of one location are sent its limits as counts: as many nodes at once as MaxConcurrency is of all its nodes, and as many errors as MaxErrors leaves after those before.
+    ");
+}

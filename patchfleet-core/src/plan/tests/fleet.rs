@@ -65,6 +65,7 @@ fn a_bound_on_nodes_in_flight_is_kept_by_aws_with_counts_that_multiply_to_no_mor
     Across the fleet
       at most 20 of 240 nodes in flight (max_in_flight = 20)
       kept by Systems Manager, also if patchfleet is dead: 6 nodes at once in each of 3 locations at once
+        of nodes whose command is open: one whose script runs on after its command has expired is in flight beside them (IN TRUTH, below)
     ");
     assert_eq!(limits(&plan), [("6".to_owned(), 3)]);
     assert_eq!(plan.location_budget(), 3);
@@ -243,6 +244,23 @@ fn a_bound_on_unreached_nodes_alone_changes_no_start() {
     Across the fleet
       nothing more is begun once more than 24 of 240 nodes were not reached (max_unreached = 10%)
     ");
+}
+
+#[test]
+fn with_a_breaker_each_location_has_a_start_of_its_own_as_aws_would_begin_the_later_ones_after_it_has_tripped()
+ {
+    let starts = |breaker: Value| {
+        let mut rest = json!({"budget": {"locations": {"max_concurrency": 1, "max_errors": 6}}});
+        if !breaker.is_null() {
+            rest["breaker"] = breaker;
+        }
+        let targets = json!({"resource_group": "W", "regions": REGIONS, "accounts": [CENTRAL, OTHER]});
+        let request = request_with(targets, rest);
+        planned(&world(), &request).unwrap().units.len()
+    };
+    assert_eq!(starts(Value::Null), 1);
+    assert_eq!(starts(json!({"consecutive_failures": 2})), 6);
+    assert_eq!(starts(json!({"failure_share": "30%", "sample": 20})), 6);
 }
 
 #[test]
