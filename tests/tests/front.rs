@@ -31,6 +31,8 @@ mod override_list;
 mod pace;
 #[path = "front/retry.rs"]
 mod retry;
+#[path = "front/retry_rows.rs"]
+mod retry_rows;
 #[path = "front/waits.rs"]
 mod waits;
 #[path = "front/waves_by_tag.rs"]

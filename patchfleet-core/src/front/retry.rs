@@ -325,6 +325,19 @@ impl Campaigns {
                     ),
                 });
             }
+            // Rows that say less than the log would have nodes patched again that are done.
+            let surplus = known.saturating_sub(at.count(which, goal));
+            if surplus > 0 && !whole {
+                reasons.push(RefusalReason {
+                    code: RefusalCode::NotRetried,
+                    subject: location.to_string(),
+                    detail: format!(
+                        "the rows of {} say that they are left, and the log does not: `patchfleet collect {}` reads them again",
+                        counted(surplus, "node"),
+                        of.campaign()
+                    ),
+                });
+            }
             all.insert(
                 location,
                 Wanted {

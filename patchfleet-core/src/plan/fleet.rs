@@ -456,16 +456,6 @@ impl Plan {
                 self.is_begun_in_words(),
             )),
         }
-        let in_truth = self.worst_case.in_truth.nodes_at_once;
-        if let (FleetPace::Aws { .. }, Some(most)) = (fleet.pace, fleet.max_in_flight)
-            && in_truth.is_some_and(|nodes| nodes > most)
-        {
-            lines.push(
-                "    of nodes whose command is open: one whose script runs on after its command has expired is in flight \
-                 beside them (IN TRUTH, below)"
-                    .to_owned(),
-            );
-        }
         lines.extend(self.what_is_left(budget));
         lines.extend(self.what_bounds_it(fleet));
         lines.extend(self.what_bounds_locations(fleet));

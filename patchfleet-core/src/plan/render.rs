@@ -225,6 +225,13 @@ impl Plan {
         push(&mut text, &format!("  slowest location  {}", self.slowest()));
         let starts = format!("{}s", self.start_in_a_word());
         push(&mut text, &format!("  {starts:<16}  {}", self.side_by_side()));
+        if truth.nodes_at_once > worst.nodes_at_once {
+            push(
+                &mut text,
+                "  In truth: where a command may expire while a node is patched, its script runs on while AWS begins the next \
+                 node. So up to twice as many may be at work at once.",
+            );
+        }
         let truth = match self.request.patch.operation {
             Operation::Install => {
                 "  In truth: more can go wrong than AWS counts. It does not count patches that failed in a command that \

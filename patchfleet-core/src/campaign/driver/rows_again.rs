@@ -23,7 +23,7 @@ const LOOKS: usize = 5;
 const CHECKED_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// Why a row says no more than the log.
-const LOST: &str = "its row was lost, and its result cannot be read again";
+const LOST: &str = "its row was lost, and its result could not be read again";
 
 /// Which unit of a location has the row of which node.
 pub(super) struct Owners<'s> {
@@ -143,7 +143,7 @@ impl Drive<'_> {
     async fn mend_location(&mut self, location: Location, mended: &mut Mended) -> Result<(), DriveError> {
         let campaign = self.state.campaign();
         let failed = |source| DriveError::Rows { campaign, source };
-        let (mut left, mut lost) = (BTreeSet::new(), 0_u32);
+        let (mut left, mut lost) = (BTreeSet::new(), BTreeMap::new());
         let mut any = false;
         for _ in 0..LOOKS {
             let kept = self.kept_patiently(&location).await.map_err(failed)?;
@@ -152,16 +152,13 @@ impl Drive<'_> {
             let mut new = vec![];
             for (unit, before) in lacking {
                 let read = self.read_again(unit, &location).await;
-                let mut rows = read.map_or_else(|_| vec![], |reading| reading.settlement.rows);
-                let told: BTreeSet<NodeId> = rows.iter().map(|row| row.node.clone()).collect();
-                let untold = before.iter().filter(|row| !told.contains(&row.node));
-                rows.extend(untold.cloned());
-                let made = self.made_whole(unit, &location, rows);
+                let rows = read.map_or_else(|_| vec![], |reading| reading.settlement.rows);
+                let made = self.made_whole(unit, &location, rows, &before);
                 if !made.is_whole {
                     left.insert(unit);
                 }
+                lost.insert(unit, made.lost);
                 if made.rows != before {
-                    lost = lost.saturating_add(made.lost);
                     new.push((unit, made.rows));
                 }
             }
@@ -174,8 +171,12 @@ impl Drive<'_> {
             // Somebody may have kept rows meanwhile, and these may lie over them.
             self.catch_up().await?;
         }
+        let lost = lost.into_values().fold(0_u32, u32::saturating_add);
         if lost > 0 {
-            let reason = format!("the rows of {} were lost, and cannot be read again", nodes(lost));
+            let reason = format!(
+                "the rows of {} were lost, and could not be read again",
+                nodes(lost)
+            );
             mended.lost.push(StillUnread { location, reason });
         } else if any && left.is_empty() {
             mended.whole.insert(location);
@@ -203,7 +204,8 @@ impl Drive<'_> {
             let settled = unit.locations.get(location).and_then(|at| at.settled.as_ref());
             if let Some(settled) = settled {
                 let rows = own.remove(&id).unwrap_or_default();
-                if Fitted::to(&settled.nodes, rows.clone()).rest.total() > 0 {
+                let says_less = rows.iter().any(is_by_the_log);
+                if says_less || Fitted::to(&settled.nodes, rows.clone()).rest.total() > 0 {
                     lacking.insert(id, rows);
                 }
             }
@@ -211,8 +213,17 @@ impl Drive<'_> {
         lacking
     }
 
-    /// These rows as far as they agree with the log, and a row from the log for each node that has none.
-    fn made_whole(&self, unit: UnitId, location: &Location, rows: Vec<NodeRow>) -> MadeWhole {
+    /// What was read, beside the rows from before that it does not have, as far as they agree with the log, and a row from the
+    /// log for each node that has none.
+    fn made_whole(
+        &self,
+        unit: UnitId,
+        location: &Location,
+        mut rows: Vec<NodeRow>,
+        before: &[NodeRow],
+    ) -> MadeWhole {
+        let read: BTreeSet<NodeId> = rows.iter().map(|row| row.node.clone()).collect();
+        rows.extend(before.iter().filter(|row| !read.contains(&row.node)).cloned());
         let units = self.state.units();
         let at = units.get(&unit).and_then(|unit| unit.locations.get(location));
         let log = at
@@ -225,25 +236,17 @@ impl Drive<'_> {
         without.retain(|node| !told.contains(node));
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let outcomes: Vec<NodeOutcome> = fitted.rest.iter().map(|(outcome, _)| outcome).collect();
-        let outcome = match *outcomes {
-            [outcome] => outcome,
-            _ => NodeOutcome::Unknown,
-        };
         let total = fitted.rest.total();
-        let (mut rows, mut lost) = (fitted.rows, 0_u32);
-        if count(without.len()) > total {
-            // Nobody can say which of them the log counts.
-            rows.extend(fitted.others);
-        } else {
-            let (same, _): (Vec<_>, Vec<_>) =
-                (fitted.others.into_iter()).partition(|row| row.outcome == outcome);
-            for row in &same {
-                without.remove(&row.node);
+        let mut rows = fitted.rows;
+        match *outcomes {
+            [outcome] if count(without.len()) <= total => {
+                rows.extend(without.into_iter().map(|node| by_the_log(node, outcome)));
             }
-            rows.extend(same);
-            lost = count(without.len());
-            rows.extend(without.into_iter().map(|node| by_the_log(node, outcome)));
+            // Nobody can say which of the nodes the log counts, or as what. A retry is refused while they have no row: one that
+            // says something else than the log would have a node patched again that is done.
+            _ => rows.extend(before.iter().filter(|row| !told.contains(&row.node)).cloned()),
         }
+        let lost = count(rows.iter().filter(|row| is_by_the_log(row)).count()).max(total);
         rows.sort_by(|a, b| a.node.cmp(&b.node));
         let is_whole = total == 0;
         MadeWhole { rows, lost, is_whole }
@@ -268,7 +271,7 @@ impl Drive<'_> {
 /// The rows of a unit in a location.
 struct MadeWhole {
     rows: Vec<NodeRow>,
-    /// How many of them say no more than the log.
+    /// How many nodes have no row, or one that says no more than the log.
     lost: u32,
     /// Whether all agree with the log without that.
     is_whole: bool,
@@ -304,6 +307,11 @@ impl Fitted {
         }
         Self { rows, others, rest }
     }
+}
+
+/// Whether a row says no more than the log.
+fn is_by_the_log(row: &NodeRow) -> bool {
+    row.detail == LOST
 }
 
 /// The row of a node of which nothing is kept.

@@ -237,50 +237,76 @@ fn rows_of_a_location_that_one_unit_has_are_read_again() {
     assert_rows(&world, &state, "read again");
 }
 
-#[test]
-fn what_cannot_be_read_any_more_has_a_row_by_the_log() {
-    let (world, _, state, location) = over();
-    let log = tallies(&state)[&location].clone();
-    lose(&world, &location, |_| true);
-    let sealed = world
-        .aws
-        .scripts
-        .lock()
-        .unwrap()
-        .insert(location.clone(), Script::Sealed);
+/// Takes rows away while nothing can be read of their location, and gives what `collect` says of it.
+fn sealed(world: &World, location: &Location) -> (Recollected, Script) {
+    let mut scripts = world.aws.scripts.lock().unwrap();
+    let script = scripts.insert(location.clone(), Script::Sealed).unwrap();
+    drop(scripts);
+    lose(world, location, |_| true);
     world.clock.advance(SignedDuration::from_hours(1));
-    let read = collect(&world);
-    assert_eq!(read.read, 0);
-    let reasons: Vec<&str> = read.unread.iter().map(|one| one.reason.as_str()).collect();
-    assert_eq!(reasons.len(), 1);
-    assert!(
-        reasons[0].ends_with("were lost, and cannot be read again"),
-        "{reasons:?}"
+    (collect(world), script)
+}
+
+fn unnamed(world: &World, state: &State) -> u32 {
+    let report = report(world, state);
+    report.locations.iter().map(|at| at.unnamed).sum()
+}
+
+#[test]
+fn where_all_nodes_of_a_start_came_to_the_same_each_has_a_row_by_the_log_until_it_is_read() {
+    let fails = [vec![Fate::Well; 3], vec![Fate::FailsQuietly; 2]].concat();
+    let (world, fates) = world(&[[fails, vec![Fate::Well; 3]].concat()], 1, damaged(1));
+    let state = world.run();
+    let location = world.plan.locations[0].location();
+    let before = rows(&world, &location);
+    let (read, script) = sealed(&world, &location);
+    assert_eq!((read.read, read.unread.len()), (0, 1));
+    assert_eq!(
+        read.unread[0].reason,
+        format!(
+            "the rows of {} nodes were lost, and could not be read again",
+            before.len()
+        )
     );
+    let outcomes = |rows: &[NodeRow]| -> Vec<(NodeId, NodeOutcome)> {
+        rows.iter().map(|row| (row.node.clone(), row.outcome)).collect()
+    };
     let kept = rows(&world, &location);
-    assert_eq!(kept.len(), usize::try_from(log.total()).unwrap());
-    for row in &kept {
-        let counted = row.outcome == NodeOutcome::Unknown || log.count(row.outcome) > 0;
-        assert!(counted, "{row:?}");
-    }
-    let unnamed = report(&world, &state)
-        .locations
-        .iter()
-        .map(|at| at.unnamed)
-        .sum::<u32>();
-    assert_eq!(unnamed, 0, "a retry can be planned");
+    assert_eq!(
+        outcomes(&kept),
+        outcomes(&before),
+        "the starts have one node each"
+    );
+    assert_eq!(unnamed(&world, &state), 0, "a retry can be planned");
     collect(&world);
     assert_eq!(rows(&world, &location), kept, "nothing more is known");
 
-    // Once it can be read, the rows are those of before.
-    world
-        .aws
-        .scripts
-        .lock()
-        .unwrap()
-        .insert(location.clone(), sealed.unwrap());
+    world.aws.scripts.lock().unwrap().insert(location.clone(), script);
     collect(&world);
-    assert_rows(&world, &state, "read in the end");
+    assert_eq!(rows(&world, &location), before, "they are read in the end");
+    assert_true(&world, &state, &fates, "read in the end");
+}
+
+#[test]
+fn a_node_has_no_row_where_nobody_can_say_what_it_came_to() {
+    let nodes = vec![Node::well(1), Fate::FailsQuietly.node(2), Node::well(3)];
+    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 5);
+    let state = world.run();
+    let location = world.plan.locations[0].location();
+    let before = rows(&world, &location);
+    let (read, script) = sealed(&world, &location);
+    assert_eq!(read.unread.len(), 1);
+    assert_eq!(
+        rows(&world, &location),
+        [],
+        "a row that says less would be tried again"
+    );
+    assert_eq!(tallies(&state)[&location].total(), 3);
+    assert!(unnamed(&world, &state) > 0, "a retry is refused");
+
+    world.aws.scripts.lock().unwrap().insert(location.clone(), script);
+    collect(&world);
+    assert_eq!(rows(&world, &location), before, "they are read in the end");
 }
 
 /// Rows of which the last one is lost that is kept before all units have settled. Who reads them afterwards waits so long.

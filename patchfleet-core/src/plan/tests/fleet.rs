@@ -65,7 +65,6 @@ fn a_bound_on_nodes_in_flight_is_kept_by_aws_with_counts_that_multiply_to_no_mor
     Across the fleet
       at most 20 of 240 nodes in flight (max_in_flight = 20)
       kept by Systems Manager, also if patchfleet is dead: 6 nodes at once in each of 3 locations at once
-        of nodes whose command is open: one whose script runs on after its command has expired is in flight beside them (IN TRUTH, below)
     ");
     assert_eq!(limits(&plan), [("6".to_owned(), 3)]);
     assert_eq!(plan.location_budget(), 3);

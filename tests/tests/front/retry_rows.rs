@@ -1,0 +1,71 @@
+//! A retry where rows of nodes say something else than the log: nothing is patched again that is done.
+
+use super::{campaign, process, refused};
+use patchfleet_core::{
+    Retry, RetryPlan,
+    campaign::Store,
+    outcome::NodeOutcome,
+    plan::{Attendance, Planning},
+    refusal::RefusalCode,
+};
+use patchfleet_sim::{ClockMode, SimClock, world::World};
+use patchfleet_tests::request;
+
+#[tokio::test]
+async fn a_row_that_says_less_than_the_log_has_no_node_patched_again_that_is_done() {
+    let text = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111"]
+        regions = ["us-east-1"]
+        nodes = [{ count = 3 }, { count = 1, patch = { fails_first = 1 } }]
+    "#;
+    let clock = SimClock::new(World::parse(text).unwrap(), ClockMode::Jump);
+    let request = request(
+        r#"
+        name = "weekly"
+        patch = { operation = "Install" }
+        targets = { resource_group = "WebServers", regions = ["us-east-1"] }
+        budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
+        "#,
+    )
+    .unwrap();
+    let planning = Planning {
+        attendance: Attendance::Attended,
+        ..Planning::default()
+    };
+    let store = Store::in_memory();
+    let campaigns = process(&clock, &store, 1);
+    let planned = campaigns.plan(&request, &planning).await.unwrap();
+    let begun = planned.begin(campaign(1)).await.unwrap();
+    begun.run().await.unwrap();
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let location = state.plan().locations[0].location();
+    let rows = store.rows.rows(campaign(1), &location).await.unwrap();
+    let mut less = rows.clone();
+    let row = less.iter_mut().find(|row| row.outcome == NodeOutcome::Done);
+    row.unwrap().outcome = NodeOutcome::Unknown;
+    store.rows.put(campaign(1), &location, 1, less).await.unwrap();
+
+    let error = campaigns
+        .plan_retry(&state, Retry::Failed, &planning)
+        .await
+        .unwrap_err();
+    assert_eq!(refused(&error), RefusalCode::NotRetried);
+    let words = "the rows of 1 node say that they are left, and the log does not";
+    assert!(error.to_string().contains(words), "{error}");
+
+    begun.collect_again().await.unwrap();
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    assert_eq!(store.rows.rows(campaign(1), &location).await.unwrap(), rows);
+    let retry = campaigns.plan_retry(&state, Retry::Failed, &planning).await;
+    let RetryPlan::Planned(planned) = retry.unwrap() else {
+        panic!("a node has failed");
+    };
+    assert_eq!(planned.plan().units.len(), 1);
+    let nodes = planned.plan().units[0].nodes.as_ref().unwrap();
+    assert_eq!(nodes.len(), 1, "the one that failed");
+}
