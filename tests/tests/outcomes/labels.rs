@@ -2,7 +2,7 @@
 
 use crate::scene::{Scene, group_in, world};
 use jiff::Timestamp;
-use patchfleet_core::{outcome::NodeOutcome, report::ReportOutcome, request::PatchRequest};
+use patchfleet_core::{id::Location, outcome::NodeOutcome, report::ReportOutcome, request::PatchRequest};
 use patchfleet_tests::request;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -105,6 +105,35 @@ async fn a_service_loses_one_node_at_a_time_wherever_its_nodes_are() {
             "{dispatch}: different services are patched side by side"
         );
     }
+}
+
+#[tokio::test]
+async fn the_services_of_the_architecture_come_to_the_starts_that_the_page_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sentence = "three services of two nodes each with `max_in_flight = 1` are two starts of three nodes. The first starts of \
+         all locations come before the second ones.";
+    assert!(words.contains(sentence));
+    let request = bounded(
+        "[[budget.labels]]\nby = \"tag:Service\"\nmax_in_flight = 1",
+        "automation",
+    );
+    let services = ["db", "mail", "web"];
+    let nodes = services.map(|service| format!("{{ count = 2, tags = {{ Service = \"{service}\" }} }}"));
+    let scene = scene(&request, &nodes.join(", "));
+    let plan = scene.begin(&request).await.plan;
+    let starts: Vec<(Location, usize)> = plan
+        .units
+        .iter()
+        .map(|unit| {
+            let at = unit.locations().next().unwrap();
+            (at, unit.nodes.as_ref().unwrap().len())
+        })
+        .collect();
+    let turn: Vec<(Location, usize)> = plan.locations.iter().map(|at| (at.location(), 3)).collect();
+    assert_eq!(turn.len(), 4);
+    assert_eq!(starts, [turn.clone(), turn].concat());
 }
 
 #[tokio::test]
