@@ -52,7 +52,7 @@ impl Campaigns {
     ///
     /// AWS is asked now about each node that has been installed on and is `done` or waits for a reboot, at least two calls a
     /// node. Whatever was installed since is in the list, too. Nothing is started, and nothing is written into the log. The
-    /// campaign may still be open.
+    /// campaign may still be open: [`OverrideList::not_over`].
     ///
     /// Nodes that cannot be read are no error: [`OverrideList::unread`] has them.
     ///
@@ -81,10 +81,13 @@ impl Campaigns {
                 }
             },
         };
-        let mut wanted = waves
+        let mut operations = waves
             .iter()
-            .filter(|planned| number.is_none_or(|number| number == planned.number));
-        if !wanted.any(|planned| plan.request.operation_in(planned.number) == Operation::Install) {
+            .filter(|planned| number.is_none_or(|number| number == planned.number))
+            .map(|planned| plan.request.operation_in(planned.number))
+            .peekable();
+        // Where there was nothing to do, no wave has a location.
+        if operations.peek().is_some() && !operations.any(|operation| operation == Operation::Install) {
             return Err(OverrideListError::OnlyScans {
                 campaign,
                 wave: wave.map(ToString::to_string),
@@ -107,6 +110,7 @@ impl Campaigns {
             patches,
             left_out,
             unread: installed.unread,
+            not_over: installed.not_over,
         })
     }
 }

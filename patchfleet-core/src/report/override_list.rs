@@ -31,6 +31,8 @@ pub struct OverrideList {
     pub left_out: Vec<PinnedPatch>,
     /// Nodes that reached the same end and could not be read.
     pub unread: Vec<UnreadNodes>,
+    /// In how many locations nodes may still be patched, as the campaign is not over there.
+    pub not_over: u32,
 }
 
 /// An entry of a list: a patch, and on Linux which version of it.
@@ -79,11 +81,12 @@ impl OverrideList {
     /// Whether the list has everything that was asked for.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.nodes > 0 && !self.patches.is_empty() && self.left_out.is_empty() && self.unread.is_empty()
+        let has_all = self.left_out.is_empty() && self.unread.is_empty() && self.not_over == 0;
+        self.nodes > 0 && !self.patches.is_empty() && has_all
     }
 
-    /// What a person has to know of the list, a line each: which nodes could not be read, what it cannot name, and which
-    /// entries pin no version. Empty if the list has everything.
+    /// What a person has to know of the list, a line each: whether the campaign goes on, which nodes could not be read, what the
+    /// list cannot name, and which entries pin no version. Empty if the list has everything.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let unread = self.unread.iter().map(|unread| {
@@ -110,7 +113,15 @@ impl OverrideList {
                 patch.id
             )
         });
-        unread.chain(left_out).chain(versionless).collect()
+        let not_over = (self.not_over > 0).then(|| {
+            let of = self.of();
+            format!(
+                "{of} is not over in {}: what is patched there is not in the list",
+                counted(self.not_over, "location")
+            )
+        });
+        let lines = not_over.into_iter().chain(unread);
+        lines.chain(left_out).chain(versionless).collect()
     }
 
     /// Why there is no list, if there is none: no node is done, or none that was read has a patch.
@@ -152,10 +163,8 @@ impl OverrideList {
             by_number(self.nodes, "has", "have"),
             self.read_at
         );
-        if !self.unread.is_empty() || !self.left_out.is_empty() {
-            yaml.push_str(
-                "# It is not whole: `patchfleet override-list` said what could not be read or named.\n",
-            );
+        if self.not_over > 0 || !self.unread.is_empty() || !self.left_out.is_empty() {
+            yaml.push_str("# It is not whole: `patchfleet override-list` said what is missing.\n");
         }
         yaml.push_str("patches:\n");
         for PinnedPatch { id, title } in &self.patches {

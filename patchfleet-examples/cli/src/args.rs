@@ -471,8 +471,8 @@ longer has the campaign's snapshot of the patch baseline.
 AWS is asked now about each node that was installed on and is done or waits for a reboot, with at least two calls a node \
 (DescribeInstancePatches). A node that cannot be read is named with the reason.
 
-Exit codes: 0 the list has everything; 2 the campaign or the wave only scanned, or there is no such wave; 4 a node could not be \
-read, or a patch cannot be named in a list, or no node is done. In the last case nothing is printed on standard output.";
+Exit codes: 0 the list has everything; 2 the campaign or the wave only scanned, or there is no such wave; 4 the \
+campaign is not over there, a node could not be read, a patch cannot be named in a list, or no node is done. In the last case nothing is printed on standard output.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RunbookCommand {

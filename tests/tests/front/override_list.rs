@@ -135,6 +135,51 @@ async fn a_location_that_may_not_be_read_is_named_and_the_others_are_read() {
 }
 
 #[tokio::test]
+async fn a_list_of_what_is_not_over_says_so_and_that_of_a_wave_that_is_over_is_whole() {
+    let (clock, store) = (world(), Store::in_memory());
+    let waits = WAVES.replace("}]", ", approval = true }]");
+    let campaigns = process(&clock, &store, 1);
+    let planned = campaigns.plan(&ask(&waits), &Planning::default()).await.unwrap();
+    planned.begin(campaign(1)).await.unwrap();
+    let list = async |wave: Option<&str>| {
+        let state = store.load(campaign(1)).await.unwrap().unwrap();
+        let wave = wave.map(|wave| wave.parse().unwrap());
+        campaigns.override_list(&state, wave.as_ref()).await.unwrap()
+    };
+    let all = list(None).await;
+    assert_eq!((all.nodes, all.not_over, all.is_whole()), (0, 3, false));
+    let of = format!("campaign {} (", campaign(1));
+    assert!(all.remarks()[0].starts_with(&of), "{:?}", all.remarks());
+    assert!(
+        all.remarks()[0].ends_with(" is not over in 3 locations: what is patched there is not in the list"),
+        "{:?}",
+        all.remarks()
+    );
+    assert_eq!(list(Some("canary")).await.not_over, 1);
+}
+
+#[tokio::test]
+async fn a_list_of_a_campaign_without_locations_has_nothing_and_is_not_said_to_scan() {
+    let (clock, store) = (world(), Store::in_memory());
+    let request = request(
+        r#"
+        name = "weekly"
+        patch.operation = "Install"
+        targets = { all_managed = true, accounts = ["111111111111"], regions = ["eu-west-1"] }
+        policy.nothing_selected = "succeed"
+        "#,
+    )
+    .unwrap();
+    let state = ran(&clock, &store, &request).await;
+    assert!(state.plan().locations.is_empty());
+    let list = process(&clock, &store, 2)
+        .override_list(&state, None)
+        .await
+        .unwrap();
+    assert!(list.nothing().unwrap().starts_with("no node of campaign"));
+}
+
+#[tokio::test]
 async fn what_installed_nothing_that_aws_keeps_and_a_wave_that_is_not_there_are_refused() {
     let refused = async |more: &str, wave: Option<&str>| {
         let (clock, store) = (world(), Store::in_memory());

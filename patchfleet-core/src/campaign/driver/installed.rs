@@ -26,6 +26,8 @@ pub(crate) struct Installed {
     pub(crate) patches: BTreeSet<(String, String)>,
     /// What could not be read.
     pub(crate) unread: Vec<UnreadNodes>,
+    /// In how many locations something is still installed.
+    pub(crate) not_over: u32,
 }
 
 /// Nodes whose patches could not be read.
@@ -80,9 +82,13 @@ impl Driver {
     /// [`PortError`] if the rows do not answer. What AWS does not answer is in [`Installed::unread`].
     pub(crate) async fn installed(&self, state: &State, wave: Option<u32>) -> PortResult<Installed> {
         let mut places: BTreeMap<&Location, u32> = BTreeMap::new();
+        let mut open: BTreeSet<&Location> = BTreeSet::new();
         for (unit, location, at) in state.locations() {
             let is_wanted = wave.is_none_or(|wave| wave == state.wave_of(unit))
                 && state.operation_of(unit) == Operation::Install;
+            if is_wanted && at.settled.is_none() {
+                open.insert(location);
+            }
             if let Some(settled) = at.settled.as_ref().filter(|_| is_wanted) {
                 let nodes = |outcome| settled.nodes.count(outcome);
                 let there = nodes(NodeOutcome::Done).saturating_add(nodes(NodeOutcome::PendingReboot));
@@ -96,7 +102,10 @@ impl Driver {
             .map(|(location, nodes)| self.installed_at(state, location, nodes))
             .collect();
         let mut reads = stream::iter(reads).buffered(READS_AT_ONCE);
-        let mut installed = Installed::default();
+        let mut installed = Installed {
+            not_over: u32::try_from(open.len()).unwrap_or(u32::MAX),
+            ..Installed::default()
+        };
         while let Some(read) = reads.next().await {
             installed.merge(read?);
         }

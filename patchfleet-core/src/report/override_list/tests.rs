@@ -16,6 +16,7 @@ fn list(patches: &[(&str, &str)]) -> OverrideList {
         patches,
         left_out,
         unread: vec![],
+        not_over: 0,
     }
 }
 
