@@ -204,6 +204,20 @@ impl World {
         events.find(|(_, event)| self.is_live(event)).map(|(at, _)| at)
     }
 
+    /// When something last happened that no call brought about; the world's start if nothing has.
+    #[must_use]
+    pub fn last_event_at(&self) -> Timestamp {
+        self.time.last_event()
+    }
+
+    /// Whether an execution or a command is not over.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        let mut executions = self.executions.values();
+        let mut commands = self.commands.values();
+        executions.any(|one| !one.status().is_terminal()) || commands.any(|one| !one.status().0.is_terminal())
+    }
+
     /// Moves on until nothing is left to happen.
     pub fn run_until_idle(&mut self) {
         while let Some(at) = self.next_event_at() {

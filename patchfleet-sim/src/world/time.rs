@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub(in crate::world) struct Time {
     start: Timestamp,
     now: Timestamp,
+    /// When the last event happened.
+    last_event: Timestamp,
     queue: BTreeMap<(Timestamp, Turn, u64), Event>,
     queued: u64,
 }
@@ -31,6 +33,7 @@ impl Time {
         Self {
             start,
             now: start,
+            last_event: start,
             queue: BTreeMap::new(),
             queued: 0,
         }
@@ -64,7 +67,13 @@ impl Time {
         let first = self.queue.first_entry().filter(|first| first.key().0 <= to)?;
         let ((at, ..), event) = first.remove_entry();
         self.reach(at);
+        self.last_event = self.now;
         Some(event)
+    }
+
+    /// When the last event happened; the start if none has.
+    pub(in crate::world) fn last_event(&self) -> Timestamp {
+        self.last_event
     }
 
     /// It is `to` now, unless that is past.
