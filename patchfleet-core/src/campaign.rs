@@ -52,8 +52,9 @@ pub(crate) use listing::{campaign_alone, campaigns};
 pub use notice::{Awaited, Notice, NoticeObserver, Notices, Tried, Trouble};
 pub(crate) use polls::LOOK_UP_AFTER;
 pub use state::{
-    BreakerStanding, BreakerStop, FleetSoFar, FleetStanding, FleetStop, LabelStanding, LabelStop, State,
-    StopReason, WaveBudgetStop, WaveStanding, WaveStop,
+    BoundStanding, BreakerStanding, BreakerStop, FleetLeft, FleetSoFar, FleetStanding, FleetStop,
+    LabelStanding, LabelStop, SoakStanding, State, StopReason, WaveBegun, WaveBudgetStop, WaveStanding,
+    WaveStop,
 };
 pub(crate) use state::{LocationState, NEW_RUN, StartState, StateError, UnitState};
 #[cfg(feature = "store-tests")]

@@ -4,7 +4,7 @@ use super::STORE_CALLS_AT_ONCE;
 use super::admission::Hold;
 use super::journal::Journal;
 use super::ledger::SoFar;
-use super::state::{BreakerStanding, FleetStanding, LabelStanding};
+use super::state::{BoundStanding, BreakerStanding, FleetStanding, LabelStanding, WaveStanding};
 use crate::campaign::{CampaignLog, LogKey, NotStopped, State, StopAsked};
 use crate::id::{CampaignId, RequestName, WriterId};
 use crate::outcome::FinishedOutcome;
@@ -43,6 +43,12 @@ pub struct CampaignSummary {
     pub holds: Vec<Hold>,
     /// How far it is, with each location counted once ([`State::locations_so_far`](super::State::locations_so_far)).
     pub so_far: SoFar,
+    /// The wave that is under way, or comes next, at the time of asking
+    /// ([`State::wave_standing`](super::State::wave_standing)).
+    pub wave: Option<WaveStanding>,
+    /// Where it stands with the budget of failed locations
+    /// ([`State::location_budget_standing`](super::State::location_budget_standing)).
+    pub failed_locations: BoundStanding,
     /// Where it stands with the bounds on its fleet ([`State::fleet`](super::State::fleet)).
     pub fleet: Option<FleetStanding>,
     /// Where it stands with each label of its request ([`State::labels`](super::State::labels)).
@@ -75,6 +81,10 @@ impl CampaignSummary {
             has_begun: state.is_under_way() || state.finished().is_some(),
             holds: state.holds(now.max(state.last_at())),
             so_far: state.locations_so_far(),
+            wave: state
+                .wave_standing(now.max(state.last_at()))
+                .filter(|_| state.name_taken_by().is_none()),
+            failed_locations: state.location_budget_standing(),
             fleet: state.fleet(),
             labels: state.labels(),
             failures_in_a_row: state.failures_in_a_row(),

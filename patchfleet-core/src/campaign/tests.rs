@@ -62,6 +62,7 @@ mod side_by_side;
 mod silence;
 mod snapshot;
 mod so_far;
+mod standing;
 mod starting;
 mod stop_asked;
 mod stops;

@@ -3,7 +3,9 @@
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::SystemClock;
-use patchfleet_core::campaign::{Event, Notice, Notices, Observer, Record, SoFar, State, Store};
+use patchfleet_core::campaign::{
+    Event, Notice, Notices, Observer, Record, SoFar, State, Store, WaveStanding,
+};
 use patchfleet_core::port::{Clock, Ports};
 use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use std::io::{IsTerminal as _, Write as _};
@@ -125,8 +127,9 @@ impl Bars {
         self.locations.set_prefix(label);
         self.locations.set_length(seen.locations);
         self.locations.set_position(seen.settled);
-        self.locations.set_message(match state.wave_under_way() {
-            Some((number, name)) => format!("{} running; wave {number} ({name})", seen.running),
+        let wave = state.wave_standing(state.last_at());
+        self.locations.set_message(match &wave {
+            Some(wave) => format!("{} running; {}", seen.running, wave.in_short()),
             None => format!("{} running", seen.running),
         });
         self.nodes.set_length(seen.nodes);
@@ -135,8 +138,8 @@ impl Bars {
         if let Some(fleet) = state.fleet() {
             message.push_str(&format!("; {fleet}"));
         }
-        if let Some(wave) = state.wave_standing() {
-            message.push_str(&format!("; {wave}"));
+        if let Some(bounds) = wave.and_then(|wave| own_bounds(&wave)) {
+            message.push_str(&format!("; {bounds}"));
         }
         for label in state.labels() {
             message.push_str(&format!("; {label}"));
@@ -165,6 +168,21 @@ fn seen(state: &State) -> (SoFar, &'static str) {
     }
 }
 
+/// The bounds that a wave has of its own. In a soak they bound nothing yet.
+fn own_bounds(wave: &WaveStanding) -> Option<String> {
+    let bounds = wave.bounds_in_short().filter(|_| wave.soak.is_none())?;
+    Some(format!("wave {}: {bounds}", wave.number))
+}
+
+/// How much of the bounds on the fleet, and of those of the wave that is under way, is used and left. `None` without such a bound.
+fn budgets(state: &State) -> Option<String> {
+    let fleet = state.fleet().map(|fleet| fleet.in_short());
+    let wave = state.wave_standing(state.last_at());
+    let own = wave.and_then(|wave| own_bounds(&wave));
+    let bounds: Vec<String> = fleet.into_iter().chain(own).collect();
+    (!bounds.is_empty()).then(|| bounds.join("; "))
+}
+
 /// The campaign's own time since its plan. Against a simulator it is virtual.
 fn elapsed(state: &State) -> String {
     let so_far = state.last_at().duration_since(state.planned_at());
@@ -181,6 +199,10 @@ fn print_lines(record: &Record, state: &State, told: &Told) {
             |event| matches!(event, Event::LocationSettled { location: settled, .. } if settled == location),
         )
     };
+    if let Some(wave) = told.wave_that_begins(record, state) {
+        let _ = writeln!(stderr, "{:.0} {}", record.at, one_line(&wave.to_string()));
+    }
+    let mut lines = vec![];
     for event in &record.events {
         if matches!(event, Event::CommandObserved { location, .. } if is_settled(location)) {
             continue;
@@ -188,10 +210,17 @@ fn print_lines(record: &Record, state: &State, told: &Told) {
         if told.is_no_news(event) {
             continue;
         }
-        if let Some(line) = line(record.at, event, own_word(state)) {
-            // Nobody is left to tell if standard error is closed.
-            let _ = writeln!(stderr, "{}", one_line(&line));
-        }
+        lines.extend(line(record.at, event, own_word(state)));
+    }
+    // What a record changes in the budgets is told with the last that it says.
+    if let Some(last) = lines.last_mut()
+        && let Some(budgets) = budgets(state).filter(|budgets| told.is_new_of_budgets(budgets))
+    {
+        last.push_str(&format!("; {budgets}"));
+    }
+    for line in lines {
+        // Nobody is left to tell if standard error is closed.
+        let _ = writeln!(stderr, "{}", one_line(&line));
     }
     for warning in told.news(record, state) {
         let _ = writeln!(stderr, "{:.0} {}", record.at, one_line(&warning));

@@ -1,6 +1,6 @@
 //! Where a campaign stands with the bounds on its whole fleet, and dividing a unit that no longer fits.
 
-use super::{State, UnitState};
+use super::{BoundStanding, State, UnitState};
 use crate::id::{NodeId, UnitId};
 use crate::plan::Unit;
 use crate::runbook;
@@ -36,28 +36,50 @@ pub struct FleetStanding {
     pub max_damaged: Option<u32>,
     /// How many may not be reached; `None` without that bound.
     pub max_unreached: Option<u32>,
+    /// How much of each bound is left.
+    pub left: FleetLeft,
+}
+
+/// How many nodes more each bound on a fleet has room for. `None` without that bound. A node of which nothing could be found out
+/// may be in flight and may be damaged, so it takes room under both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[non_exhaustive]
+pub struct FleetLeft {
+    /// That may be in flight.
+    pub in_flight: Option<u64>,
+    /// That may be damaged. What is in flight may come to be.
+    pub damaged: Option<u64>,
+    /// That may not be reached.
+    pub unreached: Option<u64>,
+}
+
+impl FleetStanding {
+    /// Each bound in a few words, for a line that says something else as well.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        let (so_far, left) = (self.so_far, self.left);
+        let each = [
+            ("in flight", so_far.in_flight, self.max_in_flight, left.in_flight),
+            ("damaged", so_far.damaged, self.max_damaged, left.damaged),
+            (
+                "not reached",
+                so_far.unreached,
+                self.max_unreached,
+                left.unreached,
+            ),
+        ];
+        let each = each.into_iter().filter_map(|(what, used, of, left)| {
+            let (of, left) = of.zip(left)?;
+            Some(format!("{what} {}", BoundStanding { used, of, left }))
+        });
+        let unknown = (so_far.unknown > 0).then(|| format!("{} unknown", so_far.unknown));
+        Vec::from_iter(each.chain(unknown)).join(", ")
+    }
 }
 
 impl fmt::Display for FleetStanding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let so_far = self.so_far;
-        let each = [
-            (self.max_in_flight, so_far.in_flight, "in flight"),
-            (self.max_damaged, so_far.damaged, "damaged"),
-            (self.max_unreached, so_far.unreached, "not reached"),
-        ];
-        f.write_str("of the fleet's nodes ")?;
-        let mut separator = "";
-        for (bound, n, what) in each {
-            if let Some(bound) = bound {
-                write!(f, "{separator}{n} of {bound} {what}")?;
-                separator = ", ";
-            }
-        }
-        match so_far.unknown {
-            0 => Ok(()),
-            n => write!(f, "{separator}{n} unknown"),
-        }
+        write!(f, "of the fleet's nodes {}", self.in_short())
     }
 }
 
@@ -139,11 +161,24 @@ impl State {
         let fleet = self.plan.fleet?;
         let has_bound = fleet.max_in_flight.is_some() || fleet.max_damaged.is_some();
         let is_counted = fleet.nodes_in_a_start().is_some() && has_bound;
-        (is_counted || fleet.max_unreached.is_some()).then(|| FleetStanding {
-            so_far: self.ledger.fleet,
-            max_in_flight: fleet.max_in_flight.filter(|_| is_counted),
+        if !is_counted && fleet.max_unreached.is_none() {
+            return None;
+        }
+        let so_far = self.ledger.fleet;
+        let max_in_flight = fleet.max_in_flight.filter(|_| is_counted);
+        let left = |of: Option<u32>, used: u64, unknown: u64| {
+            of.map(|of| BoundStanding::beside(used, unknown, of).left)
+        };
+        Some(FleetStanding {
+            so_far,
+            max_in_flight,
             max_damaged: fleet.max_damaged,
             max_unreached: fleet.max_unreached,
+            left: FleetLeft {
+                in_flight: left(max_in_flight, so_far.in_flight, so_far.unknown),
+                damaged: left(fleet.max_damaged, so_far.damaged, so_far.unknown),
+                unreached: left(fleet.max_unreached, so_far.unreached, 0),
+            },
         })
     }
 

@@ -4,7 +4,7 @@ use super::State;
 use crate::budget::RateControl;
 use crate::id::{Location, UnitId};
 use crate::outcome::Goal;
-use crate::plan::{PlannedFleet, PlannedLocation};
+use crate::plan::PlannedLocation;
 use crate::request::Operation;
 use crate::text::{by_number, counted};
 use std::fmt;
@@ -87,67 +87,7 @@ impl fmt::Display for WaveStop {
     }
 }
 
-/// Where the wave that is under way stands with the budgets that it has of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WaveStanding {
-    /// The number of the wave, from 1.
-    pub wave: u32,
-    /// Its name.
-    pub name: String,
-    /// Nodes in flight or that may be, and how many may be; `None` without that bound, or where AWS keeps it.
-    pub in_flight: Option<(u64, u32)>,
-    /// Damaged nodes of it, and how many may be; `None` without that bound.
-    pub damaged: Option<(u64, u32)>,
-    /// Failed locations of it, and how many may fail; `None` without that bound.
-    pub failed: Option<(u32, u32)>,
-}
-
-impl fmt::Display for WaveStanding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let in_flight = self
-            .in_flight
-            .map(|(n, of)| format!("{n} of {} in flight", counted(of, "node")));
-        let damaged = self
-            .damaged
-            .map(|(n, of)| format!("{n} of {} damaged", counted(of, "node")));
-        let failed = self
-            .failed
-            .map(|(n, of)| format!("{n} of {} failed", counted(of, "location")));
-        let said = in_flight.into_iter().chain(damaged).chain(failed);
-        write!(
-            f,
-            "wave {} ({}): {}",
-            self.wave,
-            self.name,
-            Vec::from_iter(said).join(", ")
-        )
-    }
-}
-
 impl State {
-    /// Where the wave that is under way stands with the budgets that it has of its own; `None` if it has none that the campaign
-    /// counts.
-    #[must_use]
-    pub fn wave_standing(&self) -> Option<WaveStanding> {
-        let (wave, _) = self.first_open_wave()?;
-        let has_bound = |fleet: &PlannedFleet| fleet.max_in_flight.is_some() || fleet.max_damaged.is_some();
-        let fleet = self.plan.counted_in(wave).filter(has_bound);
-        let allowed = self.plan.location_errors_in(wave);
-        if fleet.is_none() && allowed.is_none() {
-            return None;
-        }
-        let so_far = self.fleet_so_far();
-        let (damaged, _) = self.damaged_in(wave);
-        Some(WaveStanding {
-            wave,
-            name: self.plan.request.wave_name(wave).to_owned(),
-            in_flight: fleet.and_then(|fleet| Some((so_far.in_flight, fleet.max_in_flight?))),
-            damaged: fleet.and_then(|fleet| Some((damaged, fleet.max_damaged?))),
-            failed: allowed.map(|allowed| (self.ledger.failed_in.locations(wave), allowed)),
-        })
-    }
-
     /// What the campaign wants of the nodes of a unit.
     pub(crate) fn goal_of(&self, unit: UnitId) -> Goal {
         self.plan.request.goal_in(self.wave_of(unit))

@@ -30,14 +30,6 @@ impl State {
         self.plan.unit(id).map_or(1, |unit| unit.wave)
     }
 
-    /// The wave that is under way, by its number and its name. `None` where the request names no waves, or once all are over.
-    #[must_use]
-    pub fn wave_under_way(&self) -> Option<(u32, &str)> {
-        let request = &self.plan.request;
-        let (wave, _) = self.first_open_wave().filter(|_| !request.waves.is_empty())?;
-        Some((wave, request.wave_name(wave)))
-    }
-
     /// The first wave that has units which are not over, and how many they are. `None` once all are over.
     pub(in crate::campaign) fn first_open_wave(&self) -> Option<(u32, u32)> {
         let (wave, units) = self.ledger.open_waves.first_key_value()?;

@@ -336,8 +336,8 @@ fn a_bound_of_a_wave_holds_a_start_by_its_name_and_is_not_left_out() {
         ]
     });
     let state = after(&world, starts.collect());
-    let standing = state.wave_standing().unwrap().to_string();
-    assert_eq!(standing, "wave 1 (wave-1): 0 of 2 nodes damaged");
+    let standing = state.wave_standing(state.last_at()).unwrap().to_string();
+    assert_eq!(standing, "wave 1 of 1 (wave-1): damaged 0 of 2 (2 left)");
     let hold = state.holds(state.last_at());
     let hold = hold.iter().find(|hold| hold.rule == Rule::Fleet).unwrap();
     assert_eq!(

@@ -79,6 +79,9 @@ pub(crate) async fn status(args: StatusArgs) -> Result<ExitCode, Failure> {
                     let _ = writeln!(text, "      {why}");
                 } else if let Some(next) = campaign.next_step() {
                     let _ = writeln!(text, "      {}", so_far(campaign.so_far));
+                    for line in standing(campaign) {
+                        let _ = writeln!(text, "      {}", one_line(&line));
+                    }
                     if let Some(fleet) = campaign.fleet {
                         let _ = writeln!(text, "      {fleet}");
                     }
@@ -171,6 +174,13 @@ pub(super) fn so_far(so_far: SoFar) -> String {
         counted(so_far.locations, "location"),
         so_far.running
     )
+}
+
+/// Which wave is under way, with the bounds that it has of its own, and how much of the budget of locations is left.
+fn standing(campaign: &CampaignSummary) -> Vec<String> {
+    let wave = campaign.wave.as_ref().map(ToString::to_string);
+    let failed = format!("locations failed {}", campaign.failed_locations);
+    wave.into_iter().chain([failed]).collect()
 }
 
 /// Lines that say why units wait. Every unit that waits for a person has one, and those come first. Units that wait
@@ -281,6 +291,8 @@ fn as_json(campaign: &CampaignSummary, log: Option<&Path>) -> Value {
         "driven_at": campaign.driven_at,
         "has_begun": campaign.has_begun,
         "so_far": campaign.so_far,
+        "wave": campaign.wave,
+        "failed_locations": campaign.failed_locations,
         "fleet": campaign.fleet,
         "labels": campaign.labels,
         "failures_in_a_row": campaign.failures_in_a_row,

@@ -1,6 +1,6 @@
 //! What a person was told already, so that nothing is told twice.
 
-use patchfleet_core::campaign::{Event, Record, State};
+use patchfleet_core::campaign::{Event, Record, State, WaveBegun};
 use patchfleet_core::id::{CommandId, Location, UnitId};
 use patchfleet_core::text::in_log;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,10 @@ pub(super) struct Told {
     last: Mutex<BTreeMap<Place, String>>,
     /// Which attempt of each unit was said to be starting.
     starts: Mutex<BTreeMap<UnitId, u32>>,
+    /// The waves that were looked at when a start of theirs was sent.
+    waves: Mutex<BTreeSet<u32>>,
+    /// The budgets, as they were told last.
+    budgets: Mutex<String>,
     log: Option<PathBuf>,
 }
 
@@ -26,6 +30,8 @@ impl Told {
             words: Mutex::default(),
             last: Mutex::default(),
             starts: Mutex::default(),
+            waves: Mutex::default(),
+            budgets: Mutex::default(),
             log,
         }
     }
@@ -38,6 +44,27 @@ impl Told {
             return warnings.collect();
         };
         warnings.filter(|warning| told.insert(warning.clone())).collect()
+    }
+
+    /// The wave that begins with a record, once.
+    pub(super) fn wave_that_begins(&self, record: &Record, state: &State) -> Option<WaveBegun> {
+        let starts = |event: &Event| matches!(event, Event::StartIntended { .. });
+        if !record.events.iter().any(starts) {
+            return None;
+        }
+        let number = state.wave_standing(state.last_at())?.number;
+        let is_new = self.waves.lock().ok()?.insert(number);
+        state.wave_begun_by(record).filter(|_| is_new)
+    }
+
+    /// Whether the budgets were not told just so last.
+    pub(super) fn is_new_of_budgets(&self, budgets: &str) -> bool {
+        let Ok(mut told) = self.budgets.lock() else {
+            return true;
+        };
+        let is_new = *told != budgets;
+        budgets.clone_into(&mut told);
+        is_new
     }
 
     /// Whether its line would say what was told last of the same place. Such an event has what its line does not show, as

@@ -15,6 +15,7 @@ mod left_open;
 mod other_hands;
 mod override_list;
 mod plan;
+mod progress;
 mod quiet;
 mod retry;
 mod run;
