@@ -21,7 +21,10 @@ fn minutes(of: &Builtin) -> i64 {
         .run(&[&named[..], &["--sim-speed", SPEED, "--output", "json"]].concat())
         .exits(0)
         .json();
-    let at = |field: &str| -> jiff::Timestamp { report[field].as_str().unwrap().parse().unwrap() };
+    let at = |field: &str| -> jiff::Timestamp {
+        let at = report.get(field).and_then(serde_json::Value::as_str);
+        at.unwrap().parse().unwrap()
+    };
     at("finished_at").duration_since(at("started_at")).as_mins()
 }
 
