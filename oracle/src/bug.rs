@@ -1,6 +1,6 @@
 //! Bugs that tests plant. What holds the laws has to notice each of them.
 
-use crate::draft::{Again, Draft, Has, Wave};
+use crate::draft::{Again, Draft, Has, Selector, Wave};
 use jiff::Timestamp;
 use patchfleet_core::campaign::Rule;
 use patchfleet_core::internals::{Slip, with_slip, without};
@@ -123,7 +123,7 @@ impl Bug {
     }
 }
 
-/// Whether a slip may well show in a rough draft.
+/// Whether a slip may well show in a draft.
 fn may_slip(slip: Slip, draft: &Draft) -> bool {
     let (wish, course) = (&draft.wish, &draft.course);
     match slip {
@@ -136,6 +136,11 @@ fn may_slip(slip: Slip, draft: &Draft) -> bool {
             (fleet || label) && course.retries.contains(&Again::Failed)
         }
         Slip::SendsLate => !course.faults.is_empty() || !course.pauses.is_empty(),
+        Slip::TakesEveryNode => {
+            let is_a_part = matches!(wish.selector, Selector::Group | Selector::Tags);
+            is_a_part && draft.names_nodes()
+        }
+        Slip::LosesANode => true,
     }
 }
 

@@ -1,5 +1,5 @@
 //! What holds the laws notices bugs: a rule of admission that is not asked, a part of the request that the campaign is not told,
-//! and, in rough campaigns, a line of care that is left out. Of the campaigns in which one may show, it shows in one of the
+//! and a line of care that is left out. Of the campaigns in which one may show, it shows in one of the
 //! first, and the law says so in its own words.
 //!
 //! The rules of stopping, of freezes and of calendars are asked once more right before a start is sent, and that of the order
@@ -120,6 +120,22 @@ fn what_a_wave_has_of_its_own_and_a_campaign_does_not_know_is_noticed() {
             (Bug::NotTold(Part::WaveSize), "and may have"),
         ],
     );
+}
+
+#[test]
+fn a_plan_that_takes_nodes_that_were_not_selected_is_noticed() {
+    assert_noticed(
+        Mix::Calm,
+        &[(
+            Bug::Slips(Slip::TakesEveryNode),
+            "is none of the campaign's nodes",
+        )],
+    );
+}
+
+#[test]
+fn a_node_that_is_left_out_of_the_results_is_noticed() {
+    assert_noticed(Mix::Calm, &[(Bug::Slips(Slip::LosesANode), "left == right")]);
 }
 
 #[test]

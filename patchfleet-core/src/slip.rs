@@ -16,6 +16,10 @@ pub enum Slip {
     CountsAnew,
     /// Nobody asks right before a start is sent whether its time is over.
     SendsLate,
+    /// Whatever is selected, the census takes each managed node.
+    TakesEveryNode,
+    /// The last node of a location is left out of its results.
+    LosesANode,
 }
 
 #[cfg(any(test, feature = "internals"))]

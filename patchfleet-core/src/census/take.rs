@@ -9,6 +9,7 @@ use crate::port::{
     BoxFuture, Inventory, ManagedNode, PingStatus, PortErrorKind, PortResult, Resolution, Selection,
 };
 use crate::request::{LabelBudget, Selector};
+use crate::slip::{Slip, slips};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -255,15 +256,18 @@ async fn ask(
     depth: Depth,
 ) -> PortResult<Answered> {
     let selection = match selector {
+        _ if slips(Slip::TakesEveryNode) => return ask_managed(inventory, location).await,
         Selector::ResourceGroup(group) => Selection::Group(group.clone()),
         Selector::Tags(tags) => Selection::Tags(tags.clone()),
-        Selector::AllManaged | Selector::NodeIds(_) => {
-            return Ok(Answered::of_managed(pings(
-                fleet::managed(inventory, location).await?,
-            )));
-        }
+        Selector::AllManaged | Selector::NodeIds(_) => return ask_managed(inventory, location).await,
     };
     ask_members(inventory, location, &selection, depth).await
+}
+
+/// All that Systems Manager manages there.
+async fn ask_managed(inventory: &dyn Inventory, location: &Location) -> PortResult<Answered> {
+    let managed = fleet::managed(inventory, location).await?;
+    Ok(Answered::of_managed(pings(managed)))
 }
 
 /// What a group or tags select.
