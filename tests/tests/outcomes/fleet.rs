@@ -173,12 +173,15 @@ fn said_of_damage(plan: &Plan) -> Vec<String> {
     ]
 }
 
+/// What the page says of a plan.
+type Said = fn(&Plan) -> Vec<String>;
+
 #[tokio::test]
 async fn the_example_of_the_architecture_comes_to_what_the_page_says() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md");
     let page = std::fs::read_to_string(page).unwrap();
     let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
-    let examples: [(&str, usize, fn(&Plan) -> Vec<String>); 2] = [
+    let examples: [(&str, usize, Said); 2] = [
         ("max_in_flight = 12", 1, said_of_nodes_in_flight),
         ("max_damaged = 8", 40, said_of_damage),
     ];
