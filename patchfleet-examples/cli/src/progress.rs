@@ -159,9 +159,10 @@ impl Bars {
 /// share, so their starts are counted there.
 fn seen(state: &State) -> (SoFar, &'static str) {
     let (plan, seen) = (state.plan(), state.so_far());
-    let are_named = plan.units.iter().any(|unit| unit.nodes.is_some());
-    let shares = usize::try_from(seen.locations).is_ok_and(|all| all > plan.locations.len());
-    match (are_named && shares, plan.dispatch) {
+    if usize::try_from(seen.locations).is_ok_and(|all| all <= plan.locations.len()) {
+        return (seen, "locations");
+    }
+    match (plan.units.iter().any(|unit| unit.nodes.is_some()), plan.dispatch) {
         (false, _) => (state.locations_so_far(), "locations"),
         (true, None) => (seen, "starts"),
         (true, Some(_)) => (seen, "commands"),

@@ -4,8 +4,9 @@
 //! An offline node holds its place until its command expires, which takes hours. At a speed at which
 //! a person can follow patching, these hours would be minutes of nothing.
 //!
-//! Only hours are skipped in which the driver waits for what runs there, and in which it has seen all that has happened.
-//! What it would do next is not put off by a skip: to end the campaign, to begin the next start, to let a soak pass.
+//! Only hours are skipped in which the driver waits for what runs there, and in which it has seen all that has happened. So
+//! no skip puts off the end of the campaign, a start that waits for a place, or the end of a soak. It may pass the end of a freeze
+//! or a cutoff.
 
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::port::{BoxFuture, Clock};

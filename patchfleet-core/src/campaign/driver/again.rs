@@ -2,6 +2,7 @@
 
 use super::merge::merged;
 use super::read_results::named_until;
+use super::rows_again::is_by_the_log;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::Appended;
 use crate::campaign::collect::{Collected, NAMED_WITHIN, Settlement, nodes};
@@ -13,6 +14,7 @@ use crate::outcome::LocationOutcome;
 use crate::outcome::NodeRow;
 use crate::port::PortResult;
 use jiff::SignedDuration;
+use std::collections::BTreeSet;
 
 /// What came of reading results again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +22,7 @@ use jiff::SignedDuration;
 pub struct Recollected {
     /// The campaign, with what was read.
     pub state: State,
-    /// How many locations have all their results now that could not be read before.
+    /// How many locations have all their results now that could not be read before, or whose rows had been lost.
     pub read: u32,
     /// What still cannot be read, or not whole: what is known of other nodes there is kept.
     pub unread: Vec<StillUnread>,
@@ -50,8 +52,9 @@ impl Driver {
         // Nothing is claimed: a campaign that was refused its name stays so.
         let mut drive = self.look_up(campaign).await?;
         drive.require_writable()?;
-        let (mut read, mut unread) = (0_u32, vec![]);
+        let (mut read, mut unread, mut looked_at) = (0_u32, vec![], BTreeSet::new());
         for (unit, location) in drive.state.unread() {
+            looked_at.insert(location.clone());
             let reason = match drive.read_again(unit, &location).await {
                 Ok(reading) => {
                     if reading.unread.is_none() || drive.tells_more(unit, &location, &reading.settlement) {
@@ -66,11 +69,12 @@ impl Driver {
                 None => read = read.saturating_add(1),
             }
         }
-        // A store that gives or takes no rows takes nothing back that was read. The report counts the nodes without a row.
-        if let Ok(mended) = drive.mend_all_rows().await {
-            read = read.saturating_add(u32::try_from(mended.whole.len()).unwrap_or(u32::MAX));
-            unread.extend(mended.lost);
-        }
+        // A store that gives or takes no rows takes nothing back that was read.
+        let mended = drive.mend_all_rows().await;
+        let is_new = |location: &Location| !looked_at.contains(location);
+        let whole = mended.whole.iter().filter(|location| is_new(location)).count();
+        read = read.saturating_add(u32::try_from(whole).unwrap_or(u32::MAX));
+        unread.extend(mended.lost.into_iter().filter(|lost| is_new(&lost.location)));
         drive.name_again().await;
         let state = drive.into_state();
         Ok(Recollected { state, read, unread })
@@ -102,8 +106,22 @@ fn still_unread(settlement: &Settlement) -> Option<String> {
 }
 
 impl Drive<'_> {
-    /// What a location came to, or why nothing can be said of it.
+    /// What a location came to, with what is kept of it, or why nothing can be said of it.
     pub(super) async fn read_again(&mut self, unit: UnitId, location: &Location) -> Result<Reading, String> {
+        let settlement = self.read_alone(unit, location).await?;
+        let kept = self.kept_of(unit, location, &settlement).await;
+        let kept = kept.map_err(|error| error.reason())?;
+        let settlement = merged(settlement, kept, self.state.goal_of(unit));
+        let unread = still_unread(&settlement);
+        Ok(Reading { settlement, unread })
+    }
+
+    /// What a location came to by what is read now alone.
+    pub(super) async fn read_alone(
+        &mut self,
+        unit: UnitId,
+        location: &Location,
+    ) -> Result<Settlement, String> {
         let automation = &*self.driver.dispatcher(&self.state, unit);
         let this = &*self;
         let look = || async move { this.job(automation, unit, location).collect().await };
@@ -120,11 +138,7 @@ impl Drive<'_> {
         job.name_patches_of(&mut settlement, clock, until).await;
         let took = self.now().duration_since(began);
         self.names_left = self.names_left.saturating_sub(took).max(SignedDuration::ZERO);
-        let kept = self.kept_of(unit, location, &settlement).await;
-        let kept = kept.map_err(|error| error.reason())?;
-        let settlement = merged(settlement, kept, self.state.goal_of(unit));
-        let unread = still_unread(&settlement);
-        Ok(Reading { settlement, unread })
+        Ok(settlement)
     }
 
     /// The rows that are kept of the unit's nodes in a location. A unit that has the location for itself has
@@ -148,7 +162,8 @@ impl Drive<'_> {
                 || named.is_some_and(|named| named.contains(&row.node))
                 || settlement.rows.iter().any(|told| told.node == row.node)
         };
-        Ok(kept.into_iter().filter(is_own).collect())
+        let told = |row: &NodeRow| is_own(row) && !is_by_the_log(row);
+        Ok(kept.into_iter().filter(told).collect())
     }
 
     /// Whether this says of more nodes what became of them than the log does. What the rows kept is in it, so

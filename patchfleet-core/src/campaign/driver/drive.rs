@@ -57,6 +57,8 @@ pub struct Drive<'d> {
     pub(super) rows_doubted: BTreeSet<Location>,
     /// The number of the log's next record when each node was seen to have its row.
     pub(super) rows_checked_at: Option<u64>,
+    /// Whether all that was left to do at first was to say that the campaign is over. `None` before that is known.
+    pub(super) began_over: Option<bool>,
     pub(super) calls: Calls<'d>,
     pub(super) tried: TriedByDrive<'d>,
 }
@@ -111,6 +113,7 @@ impl<'d> Drive<'d> {
             names_left: NAMED_AGAIN_WITHIN,
             rows_doubted: BTreeSet::new(),
             rows_checked_at: None,
+            began_over: None,
             calls: Calls::default(),
             tried: TriedByDrive {
                 driver,
@@ -193,6 +196,7 @@ impl<'d> Drive<'d> {
         }
         self.tell_waits();
         let is_over = record.iter().any(|event| matches!(event, Event::Finished { .. }));
+        self.began_over.get_or_insert(is_over);
         if is_over && self.state.rows_missing().any(|at| !self.rows_left.contains(at)) {
             self.keep_missing_rows().await?;
             return Ok(Turn::Acted); // decide again

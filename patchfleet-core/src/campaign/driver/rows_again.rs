@@ -9,6 +9,7 @@ use crate::campaign::{STORE_CALLS_AT_ONCE, State};
 use crate::id::{Location, NodeId, NodeSet, UnitId};
 use crate::outcome::{NodeOutcome, NodeRow, Tally};
 use crate::port::PortResult;
+use crate::problem::chain;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,8 +53,10 @@ impl<'s> Owners<'s> {
 pub(super) struct Mended {
     /// The locations that have a row of each node again.
     pub(super) whole: BTreeSet<Location>,
-    /// Those in which the row of some node says no more than the log.
+    /// Those in which nodes have no row, or one that says no more than the log.
     pub(super) lost: Vec<StillUnread>,
+    /// Whether the store did not answer, so that not all was looked at.
+    pub(super) has_failed: bool,
 }
 
 impl Drive<'_> {
@@ -67,11 +70,11 @@ impl Drive<'_> {
         let mended = self.mend_in_time(locations).await;
         let now = self.state.next_seq();
         let is_seen = match mended {
-            Some(Ok(_)) => {
+            Some(mended) if mended.has_failed => true,
+            Some(_) => {
                 self.rows_doubted.clear();
                 now == before
             }
-            Some(Err(_)) => true,
             None => is_long,
         };
         self.rows_checked_at = is_seen.then_some(now);
@@ -81,14 +84,16 @@ impl Drive<'_> {
     /// begins with it.
     fn has_time_for_rows(&self) -> bool {
         let now = self.now();
-        self.stops_at.is_none_or(|stops_at| {
-            let left = stops_at.duration_since(now);
-            let gone = now.duration_since(self.opened_at);
-            left >= CHECKED_WITHIN || left >= gone.saturating_mul(10)
-        })
+        self.began_over == Some(true)
+            || self.stops_at.is_none_or(|stops_at| {
+                let left = stops_at.duration_since(now);
+                let gone = now.duration_since(self.opened_at);
+                left >= CHECKED_WITHIN || left >= gone.saturating_mul(10)
+            })
     }
 
-    async fn mend_in_time(&mut self, locations: BTreeSet<Location>) -> Option<Result<Mended, DriveError>> {
+    /// What came of it, if all was looked at in time.
+    async fn mend_in_time(&mut self, locations: BTreeSet<Location>) -> Option<Mended> {
         let clock = self.driver.clock.clone();
         let until = named_until(clock.now(), CHECKED_WITHIN, self.stops_at);
         // In a box, as what is awaited below it is deep for whoever awaits a whole run.
@@ -106,10 +111,10 @@ impl Drive<'_> {
     }
 
     /// Sees, once a campaign is over, that each node has its row.
-    pub(super) async fn mend_all_rows(&mut self) -> Result<Mended, DriveError> {
+    pub(super) async fn mend_all_rows(&mut self) -> Mended {
         match self.state.finished() {
             Some(_) => self.mend_rows(self.settled_locations()).boxed().await,
-            None => Ok(Mended::default()),
+            None => Mended::default(),
         }
     }
 
@@ -118,45 +123,56 @@ impl Drive<'_> {
         settled.map(|(_, location, _)| location.clone()).collect()
     }
 
-    /// Compares the rows that are kept of each location with what the log says. What is missing is read again and kept.
-    async fn mend_rows(&mut self, locations: BTreeSet<Location>) -> Result<Mended, DriveError> {
-        let campaign = self.state.campaign();
-        let failed = |source| DriveError::Rows { campaign, source };
+    /// Compares the rows that are kept of each location with what the log says. What is missing is read again and kept. A
+    /// store that does not answer for one location is not asked about the next.
+    async fn mend_rows(&mut self, locations: BTreeSet<Location>) -> Mended {
         let drive = &*self;
         let looks: Vec<_> = locations
             .iter()
             .map(|location| async move {
-                let kept = drive.kept_patiently(location).await?;
+                let kept = drive.kept_patiently(location).await;
+                let kept = kept.map_err(|error| StillUnread {
+                    location: location.clone(),
+                    reason: error.chain(),
+                })?;
                 let lacks = !drive.lacking(location, &kept).is_empty();
                 Ok(lacks.then(|| location.clone()))
             })
             .collect();
         let looks = stream::iter(looks).buffer_unordered(STORE_CALLS_AT_ONCE);
-        let lacking: Vec<Option<Location>> = looks.try_collect().await.map_err(failed)?;
+        let lacking: Result<Vec<Option<Location>>, StillUnread> = looks.try_collect().await;
         let mut mended = Mended::default();
+        let lacking = lacking.unwrap_or_else(|failed| {
+            mended.has_failed = true;
+            mended.lost.push(failed);
+            vec![]
+        });
         for location in lacking.into_iter().flatten() {
-            self.mend_location(location, &mut mended).await?;
+            if let Err(error) = self.mend_location(&location, &mut mended).await {
+                let reason = chain(&error);
+                mended.has_failed = true;
+                mended.lost.push(StillUnread { location, reason });
+                break;
+            }
         }
-        Ok(mended)
+        mended
     }
 
-    async fn mend_location(&mut self, location: Location, mended: &mut Mended) -> Result<(), DriveError> {
+    async fn mend_location(&mut self, location: &Location, mended: &mut Mended) -> Result<(), DriveError> {
         let campaign = self.state.campaign();
         let failed = |source| DriveError::Rows { campaign, source };
-        let (mut left, mut lost) = (BTreeSet::new(), BTreeMap::new());
+        let mut lost = BTreeMap::new();
         let mut any = false;
         for _ in 0..LOOKS {
-            let kept = self.kept_patiently(&location).await.map_err(failed)?;
-            let mut lacking = self.lacking(&location, &kept);
-            lacking.retain(|unit, _| !left.contains(unit));
+            let kept = self.kept_patiently(location).await.map_err(failed)?;
+            let mut lacking = self.lacking(location, &kept);
+            // What could not be made whole a moment ago cannot be now.
+            lacking.retain(|unit, _| lost.get(unit).is_none_or(|lost| *lost == 0));
             let mut new = vec![];
             for (unit, before) in lacking {
-                let read = self.read_again(unit, &location).await;
-                let rows = read.map_or_else(|_| vec![], |reading| reading.settlement.rows);
-                let made = self.made_whole(unit, &location, rows, &before);
-                if !made.is_whole {
-                    left.insert(unit);
-                }
+                let read = self.read_alone(unit, location).await;
+                let rows = read.map_or_else(|_| vec![], |settlement| settlement.rows);
+                let made = self.made_whole(unit, location, rows, &before);
                 lost.insert(unit, made.lost);
                 if made.rows != before {
                     new.push((unit, made.rows));
@@ -167,7 +183,7 @@ impl Drive<'_> {
             }
             any = true;
             let new = new.iter().map(|(unit, rows)| (*unit, rows.as_slice())).collect();
-            self.put_rows(&location, new, None).await.map_err(failed)?;
+            self.put_rows(location, new, None).await.map_err(failed)?;
             // Somebody may have kept rows meanwhile, and these may lie over them.
             self.catch_up().await?;
         }
@@ -177,9 +193,10 @@ impl Drive<'_> {
                 "the rows of {} were lost, and could not be read again",
                 nodes(lost)
             );
+            let location = location.clone();
             mended.lost.push(StillUnread { location, reason });
-        } else if any && left.is_empty() {
-            mended.whole.insert(location);
+        } else if any {
+            mended.whole.insert(location.clone());
         }
         Ok(())
     }
@@ -202,10 +219,12 @@ impl Drive<'_> {
         let mut lacking = BTreeMap::new();
         for (id, unit) in self.state.units_at(location) {
             let settled = unit.locations.get(location).and_then(|at| at.settled.as_ref());
+            // Of nodes that were never begun and have no names there is no row.
+            let settled = settled.filter(|_| unit.is_begun() || !unit.named.is_empty());
             if let Some(settled) = settled {
                 let rows = own.remove(&id).unwrap_or_default();
-                let says_less = rows.iter().any(is_by_the_log);
-                if says_less || Fitted::to(&settled.nodes, rows.clone()).rest.total() > 0 {
+                let fitted = Fitted::to(&settled.nodes, rows.clone());
+                if rows.iter().any(is_by_the_log) || !fitted.fits || fitted.rest.total() > 0 {
                     lacking.insert(id, rows);
                 }
             }
@@ -213,43 +232,48 @@ impl Drive<'_> {
         lacking
     }
 
-    /// What was read, beside the rows from before that it does not have, as far as they agree with the log, and a row from the
-    /// log for each node that has none.
+    /// The rows from before, and those that were read of the nodes that have none, where they are just what the log counts
+    /// beside them.
+    ///
+    /// A row that says something else than the log would have a node patched again that is done. So nothing is guessed: where
+    /// what was read is not what the log counts, a node gets a row by the log only if there is one thing that it can have come
+    /// to. All others have no row, and a retry is refused meanwhile.
     fn made_whole(
         &self,
         unit: UnitId,
         location: &Location,
-        mut rows: Vec<NodeRow>,
+        read: Vec<NodeRow>,
         before: &[NodeRow],
     ) -> MadeWhole {
-        let read: BTreeSet<NodeId> = rows.iter().map(|row| row.node.clone()).collect();
-        rows.extend(before.iter().filter(|row| !read.contains(&row.node)).cloned());
         let units = self.state.units();
         let at = units.get(&unit).and_then(|unit| unit.locations.get(location));
         let log = at
             .and_then(|at| at.settled.as_ref())
-            .map(|settled| &settled.nodes);
-        let fitted = Fitted::to(log.unwrap_or(&Tally::default()), rows);
-        let told: BTreeSet<NodeId> = fitted.rows.iter().map(|row| row.node.clone()).collect();
+            .map(|settled| settled.nodes.clone())
+            .unwrap_or_default();
+        let kept = before.iter().filter(|row| !is_by_the_log(row));
+        let Fitted { rows: kept, rest, .. } = Fitted::to(&log, kept.cloned().collect());
+        let whole = |mut rows: Vec<NodeRow>, lost: u32| {
+            rows.sort_by(|a, b| a.node.cmp(&b.node));
+            MadeWhole { rows, lost }
+        };
+        let told: BTreeSet<NodeId> = kept.iter().map(|row| row.node.clone()).collect();
+        let fresh: Vec<NodeRow> = read.into_iter().filter(|row| !told.contains(&row.node)).collect();
+        let mut rows = kept;
+        if fresh.iter().map(|row| row.outcome).collect::<Tally>() == rest {
+            rows.extend(fresh);
+            return whole(rows, 0);
+        }
         let mut without = self.known_nodes(unit, location);
-        without.extend(fitted.others.iter().map(|row| row.node.clone()));
         without.retain(|node| !told.contains(node));
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let outcomes: Vec<NodeOutcome> = fitted.rest.iter().map(|(outcome, _)| outcome).collect();
-        let total = fitted.rest.total();
-        let mut rows = fitted.rows;
-        match *outcomes {
-            [outcome] if count(without.len()) <= total => {
-                rows.extend(without.into_iter().map(|node| by_the_log(node, outcome)));
-            }
-            // Nobody can say which of the nodes the log counts, or as what. A retry is refused while they have no row: one that
-            // says something else than the log would have a node patched again that is done.
-            _ => rows.extend(before.iter().filter(|row| !told.contains(&row.node)).cloned()),
+        let are_all = count(rows.len().saturating_add(without.len())) == log.total();
+        let outcomes: Vec<NodeOutcome> = rest.iter().map(|(outcome, _)| outcome).collect();
+        // A row may say more than the log where that does not know, and then what is left is not what the others came to.
+        if let ([outcome], true, 0) = (&*outcomes, are_all, log.unknown()) {
+            rows.extend(without.into_iter().map(|node| by_the_log(node, *outcome)));
         }
-        let lost = count(rows.iter().filter(|row| is_by_the_log(row)).count()).max(total);
-        rows.sort_by(|a, b| a.node.cmp(&b.node));
-        let is_whole = total == 0;
-        MadeWhole { rows, lost, is_whole }
+        whole(rows, rest.total())
     }
 
     /// The nodes of a unit in a location, as far as the plan and the log name them.
@@ -273,44 +297,52 @@ struct MadeWhole {
     rows: Vec<NodeRow>,
     /// How many nodes have no row, or one that says no more than the log.
     lost: u32,
-    /// Whether all agree with the log without that.
-    is_whole: bool,
 }
 
 /// Rows beside what the log counts.
 struct Fitted {
-    /// Those that it counts.
+    /// Those of outcomes of which the log counts as many nodes. Where it counts fewer, nobody can say which of the rows is true.
     rows: Vec<NodeRow>,
-    /// Those that say what it does not.
-    others: Vec<NodeRow>,
-    /// What it counts beside them.
+    /// Whether these are all.
+    fits: bool,
+    /// What the log counts beside them.
     rest: Tally,
 }
 
 impl Fitted {
     /// A row may say more than the log, which has the node as unknown then.
     fn to(log: &Tally, rows: Vec<NodeRow>) -> Self {
-        let mut left: BTreeMap<NodeOutcome, u32> = log.iter().collect();
-        let mut take = |outcome| {
-            let n = left.get_mut(&outcome).filter(|n| **n > 0);
-            n.map(|n| *n = n.saturating_sub(1)).is_some()
-        };
-        let (mut rows, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| take(row.outcome));
-        let (more, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|row| {
-            let says_more = !row.outcome.is_unknown();
-            says_more && (take(NodeOutcome::Unknown) || take(NodeOutcome::RunningAtExpiry))
-        });
-        rows.extend(more);
+        let told: Tally = rows.iter().map(|row| row.outcome).collect();
+        let surplus = |outcome| told.count(outcome).saturating_sub(log.count(outcome));
+        let more: u32 = told.iter().map(|(outcome, _)| surplus(outcome)).sum();
+        let says_less = told
+            .iter()
+            .any(|(outcome, _)| outcome.is_unknown() && surplus(outcome) > 0);
+        let not_told = |outcome: NodeOutcome| log.count(outcome).saturating_sub(told.count(outcome));
+        let unknown = not_told(NodeOutcome::Unknown).saturating_add(not_told(NodeOutcome::RunningAtExpiry));
+        let fits = !says_less && more <= unknown;
+        let (rows, _): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .partition(|row| fits || surplus(row.outcome) == 0);
+        let mut more = if fits { more } else { 0 };
+        let told: Tally = rows.iter().map(|row| row.outcome).collect();
         let mut rest = Tally::default();
-        for (outcome, n) in left {
-            rest.add(outcome, n);
+        for (outcome, n) in log.iter() {
+            let mut left = n.saturating_sub(told.count(outcome));
+            if outcome.is_unknown() {
+                let known = left.min(more);
+                (left, more) = (left.saturating_sub(known), more.saturating_sub(known));
+            }
+            if left > 0 {
+                rest.add(outcome, left);
+            }
         }
-        Self { rows, others, rest }
+        Self { rows, fits, rest }
     }
 }
 
 /// Whether a row says no more than the log.
-fn is_by_the_log(row: &NodeRow) -> bool {
+pub(super) fn is_by_the_log(row: &NodeRow) -> bool {
     row.detail == LOST
 }
 

@@ -173,7 +173,8 @@ impl State {
                 .map(|of| BoundStanding::beside(damaged, unknown, of)),
             failed: self.plan.location_errors_in(number).map(|of| {
                 let failed = self.ledger.failed_in.locations(number);
-                BoundStanding::beside(failed.into(), 0, of)
+                // Units of other waves have their results before this one begins.
+                BoundStanding::beside(failed.into(), self.unresolved_locations(), of)
             }),
         })
     }
@@ -181,7 +182,12 @@ impl State {
     /// The failed locations of all waves, against the request's budget of locations.
     #[must_use]
     pub fn location_budget_standing(&self) -> BoundStanding {
-        BoundStanding::beside(self.failed_locations().into(), 0, self.plan.location_errors())
+        let unknown = self.unresolved_locations();
+        BoundStanding::beside(
+            self.failed_locations().into(),
+            unknown,
+            self.plan.location_errors(),
+        )
     }
 
     /// The wave whose first start this record has, in this state, to which it has led. `None` where the request names no waves, or

@@ -37,20 +37,33 @@ fn tallies(state: &State) -> BTreeMap<Location, Tally> {
 
 /// That each node that the log counts has its row, unit by unit. With a row of each that is short, a retry can be planned.
 fn assert_rows(world: &World, state: &State, case: &str) {
+    assert_agree(world, state, case, false);
+    assert_eq!(unnamed(world, state), 0, "{case}");
+}
+
+/// That no row says something else than the log. A node may have none if what it came to reads otherwise some time later: one
+/// that is silent may have been reached before or not. Then a retry is refused.
+fn assert_agree(world: &World, state: &State, case: &str, may_lack: bool) {
     for (unit, location, at) in state.locations() {
         let log = &at.settled.as_ref().expect("it is over").nodes;
         let named = &state.units()[&unit].named;
         let mut own = rows(world, location);
         own.retain(|row| named.is_empty() || named.contains(&row.node));
         let kept: Tally = own.iter().map(|row| row.outcome).collect();
-        assert_eq!(kept, *log, "{case}: {unit} in {location}");
+        let agrees = kept.iter().all(|(outcome, n)| n <= log.count(outcome));
+        let lacks = kept.total() < log.total();
+        assert!(
+            agrees && (may_lack || !lacks),
+            "{case}: {unit} in {location}: {log:?} {own:?}"
+        );
     }
-    let unnamed = report(world, state)
-        .locations
-        .iter()
-        .map(|at| at.unnamed)
-        .sum::<u32>();
-    assert_eq!(unnamed, 0, "{case}");
+}
+
+/// Whether what became of some node reads otherwise once it has been silent for longer.
+fn is_silent(fates: &BTreeMap<NodeId, Fate>) -> bool {
+    fates
+        .values()
+        .any(|fate| matches!(fate, Fate::Lost | Fate::Silent))
 }
 
 /// That each row says what became of its own node.
@@ -118,7 +131,7 @@ fn two_drivers_keep_the_row_of_each_node_however_they_take_turns() {
         let [one, two] = [1, 2].map(|writer| ByHand::new(life(&world, writer)));
         let (one, _) = in_turns(one, two, turns);
         let state = one.unwrap();
-        assert_rows(&world, &state, "two drivers");
+        assert_agree(&world, &state, "two drivers", is_silent(&fates));
         assert_true(&world, &state, &fates, "two drivers");
     });
 }
@@ -126,10 +139,10 @@ fn two_drivers_keep_the_row_of_each_node_however_they_take_turns() {
 #[test]
 fn whoever_stops_a_campaign_beside_its_driver_takes_no_row_away() {
     proptest!(ProptestConfig::with_cases(80), |(locations in locations(), bound in 1_u32..5, turns in turns())| {
-        let (world, _) = world(&locations, 3, damaged(bound));
+        let (world, fates) = world(&locations, 3, damaged(bound));
         let (one, two) = (ByHand::new(life(&world, 1)), ByHand::new(stops(&world, 2)));
         if let (_, Some(state)) = in_turns(one, two, turns) {
-            assert_rows(&world, &state, "one stops");
+            assert_agree(&world, &state, "one stops", is_silent(&fates));
         }
     });
 }
@@ -167,7 +180,8 @@ fn two_drivers_keep_the_row_of_each_node_of_a_label() {
             false => in_turns(one, ByHand::new(life(&world, 2)), turns).0,
         };
         if let Some(state) = state {
-            assert_rows(&world, &state, "two drivers");
+            let is_silent = locations.iter().flatten().any(|(fate, _)| matches!(fate, Fate::Lost | Fate::Silent));
+            assert_agree(&world, &state, "two drivers", is_silent);
         }
     });
 }
@@ -186,7 +200,7 @@ fn rows_that_a_killed_driver_wrote_over_are_read_again_by_collect() {
         drop(two);
         one.end().unwrap();
         let read = collect(&world);
-        assert_rows(&world, &read.state, "one was killed");
+        assert_agree(&world, &read.state, "one was killed", is_silent(&fates));
         assert_true(&world, &read.state, &fates, "one was killed");
     });
 }
