@@ -242,7 +242,8 @@ fn collect_does_not_fail_where_names_cannot_be_kept() {
             ..driver
         };
         let found = finish(driver.collect_again(world.campaign())).unwrap();
-        assert_eq!((found.read, found.unread.len()), (0, 0));
+        // Nobody has seen whether all rows are there. The store was not asked about the second location.
+        assert_eq!((found.read, found.unread.len()), (0, usize::from(!reads)));
         assert_eq!(rows(&world), before);
     }
 }
