@@ -32,6 +32,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// and a few calls may be on their way.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(120);
 
+/// How long before a start the runbook is looked at, at most. Nobody can look and start in one call.
+const LOOKED_AT_BEFORE: SignedDuration = SignedDuration::from_secs(2);
+
 fn pair(location: &Location) -> Pair {
     (location.account.to_string(), location.region.to_string())
 }
@@ -366,8 +369,9 @@ fn safe_by_default(run: &Run) {
             let accepted = by_cancel && words.any(|said| stopped <= *said && *said <= start.from);
             assert!(
                 start.from <= latest || accepted,
-                "{} began after somebody's stop at {stopped}",
-                start.id()
+                "{} began at {} after somebody's stop at {stopped}",
+                start.id(),
+                start.from
             );
         }
     }
@@ -439,7 +443,7 @@ pub(crate) fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
             } else if !run.draft.wish.sends_itself
                 && deleted.into_iter().chain(updated).any(|name| name == RUNBOOK)
             {
-                Some((at, at, false))
+                Some((at, at + LOOKED_AT_BEFORE, false))
             } else {
                 None
             }
