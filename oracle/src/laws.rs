@@ -13,7 +13,7 @@ mod names;
 mod times;
 mod waves;
 
-use crate::draft::{Deed, Of, RUNBOOK, Selector};
+use crate::draft::{Deed, How, Of, RUNBOOK, Selector};
 use crate::run::{Done, Ending, Run};
 use crate::starts::{Pair, end, id_of, place, time};
 use asked::Asked;
@@ -32,8 +32,18 @@ use std::collections::{BTreeMap, BTreeSet};
 /// and a few calls may be on their way.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(120);
 
-/// How long before a start the runbook is looked at, at most. Nobody can look and start in one call.
+/// How long before a start the runbook is looked at, if no call is slow. Nobody can look and start in one call.
 const LOOKED_AT_BEFORE: SignedDuration = SignedDuration::from_secs(2);
+
+/// The same in this campaign. The runbook's copies are looked at beside it, and a start waits for the slowest of these looks.
+fn looked_at_before(run: &Run) -> SignedDuration {
+    let faults = run.draft.course.faults.iter();
+    let slowest = faults.filter_map(|fault| match (fault.of, fault.how) {
+        (Of::Documents, How::Delayed(seconds) | How::Late(seconds)) => Some(seconds),
+        _ => None,
+    });
+    LOOKED_AT_BEFORE + SignedDuration::from_secs(slowest.max().unwrap_or(0).into())
+}
 
 fn pair(location: &Location) -> Pair {
     (location.account.to_string(), location.region.to_string())
@@ -443,7 +453,7 @@ pub(crate) fn stops(run: &Run) -> Vec<(Timestamp, Timestamp, bool)> {
             } else if !run.draft.wish.sends_itself
                 && deleted.into_iter().chain(updated).any(|name| name == RUNBOOK)
             {
-                Some((at, at + LOOKED_AT_BEFORE, false))
+                Some((at, at + looked_at_before(run), false))
             } else {
                 None
             }
