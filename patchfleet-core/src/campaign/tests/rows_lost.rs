@@ -323,6 +323,34 @@ fn a_node_has_no_row_where_nobody_can_say_what_it_came_to() {
     assert_eq!(rows(&world, &location), before, "they are read in the end");
 }
 
+#[test]
+fn a_node_that_is_silent_since_takes_no_place_of_one_that_was_lost() {
+    let nodes = vec![Fate::Well.node(1), Fate::Lost.node(2)];
+    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 5);
+    let state = world.run();
+    let location = world.plan.locations[0].location();
+    let before = rows(&world, &location);
+    let told = |rows: &[NodeRow]| rows.iter().map(|row| row.outcome).collect::<Vec<_>>();
+    assert_eq!(told(&before), [NodeOutcome::Done, NodeOutcome::Lost]);
+    // Both read as lost from now on.
+    let silent = Script::Nodes(vec![Fate::Lost.node(1), Fate::Lost.node(2)]);
+    world.aws.scripts.lock().unwrap().insert(location.clone(), silent);
+    for lost in 0..2 {
+        finish(world.rows.put(world.campaign(), &location, 1, before.clone())).unwrap();
+        lose(&world, &location, |row| row.node == before[lost].node);
+        collect(&world);
+        assert_eq!(
+            told(&rows(&world, &location)),
+            told(&before),
+            "by what the log counts beside the other one"
+        );
+    }
+    lose(&world, &location, |_| true);
+    collect(&world);
+    assert_eq!(rows(&world, &location), [], "nobody can say which one is done");
+    assert!(unnamed(&world, &state) > 0, "a retry is refused");
+}
+
 /// Rows of which the last one is lost that is kept before all units have settled. Who reads them afterwards waits so long.
 struct Slow {
     inner: Arc<dyn NodeRows>,
