@@ -1,8 +1,9 @@
 //! Which nodes, in 32 bytes.
 
 use super::{NodeId, all_of, text_id};
-use crate::hash::{Hex, Sha256};
+use crate::hash::Sha256;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 text_id! {
     /// A digest of a set of nodes: SHA-256 of their ids in ascending order, each followed by a line
@@ -31,7 +32,12 @@ impl NodesDigest {
             hash.update(node.as_str());
             hash.update("\n");
         }
-        Self(Hex(&hash.finalize()).to_string().into())
+        let mut hex = String::with_capacity(64);
+        for byte in hash.finalize() {
+            // Writing to a String does not fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Self(hex.into())
     }
 
     /// The first eight digits, for people.

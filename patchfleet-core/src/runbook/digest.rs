@@ -1,7 +1,7 @@
 //! What a document says, as one short value.
 
 use super::ensure::read;
-use crate::hash::{Hex, Sha256};
+use crate::hash::Sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -32,7 +32,8 @@ impl ContentDigest {
         let meaning = read(content)
             .and_then(|document| serde_json::to_string(&in_order(document)).ok())
             .unwrap_or_else(|| content.to_owned());
-        Self(Hex(&Sha256::digest(meaning)).to_string())
+        let digest = Sha256::digest(meaning.as_bytes());
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Its first 12 digits, for people.

@@ -18,7 +18,6 @@ use crate::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 /// Bytes that a document may have.
 const MAX_BYTES: usize = 64 * 1024;
@@ -223,7 +222,7 @@ fn describe(
 
 /// The content's SHA-256 in hexadecimal digits.
 fn digest(content: &str) -> String {
-    let digest = Sha256::digest(content);
+    let digest = hmac_sha256::Hash::hash(content.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

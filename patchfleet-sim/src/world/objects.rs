@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use patchfleet_core::id::Region;
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -32,7 +31,7 @@ impl Object {
 
 /// The SHA-256 of an object, as S3 has it in headers.
 pub(crate) fn sum_of(bytes: &[u8]) -> String {
-    STANDARD.encode(Sha256::digest(bytes))
+    STANDARD.encode(hmac_sha256::Hash::hash(bytes))
 }
 
 /// The objects of all buckets.
@@ -82,7 +81,7 @@ impl World {
     /// Writes an object that was sent with its SHA-256.
     pub(crate) fn put_object_with(&mut self, bucket: &str, key: &str, bytes: Vec<u8>, sum: Option<String>) {
         let now = self.now();
-        let digest = Sha256::digest(&bytes);
+        let digest = hmac_sha256::Hash::hash(&bytes);
         let tag: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let objects = self.objects.buckets.entry(bucket.to_owned()).or_default();
         let listed_from = objects.get(key).map_or(now, |there| there.listed_from);

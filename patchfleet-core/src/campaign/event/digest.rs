@@ -1,7 +1,7 @@
 //! The digest of a record, by which the next record says what it follows.
 
 use super::Record;
-use crate::hash::{Hex, Sha256};
+use crate::hash::Sha256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::io;
@@ -82,7 +82,7 @@ impl FromStr for RecordDigest {
 
 impl fmt::Display for RecordDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Hex(&self.0).fmt(f)
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
