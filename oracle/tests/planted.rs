@@ -1,6 +1,6 @@
 //! What holds the laws notices bugs: a rule of admission that is not asked, a part of the request that the campaign is not told,
-//! and a line of care that is left out. Of the campaigns in which one may show, it shows in one of the
-//! first, and the law says so in its own words.
+//! and a line of care that is left out. Of the campaigns in which one may show, it shows in one of the first, and the law says so
+//! in its own words.
 //!
 //! The rules of stopping, of freezes and of calendars are asked once more right before a start is sent, and that of the order
 //! shows only where a start has no answer. So nothing is begun without these, as tests of the engine show.

@@ -301,9 +301,10 @@ struct MadeWhole {
 
 /// Rows beside what the log counts.
 struct Fitted {
-    /// Those of outcomes of which the log counts as many nodes. Where it counts fewer, nobody can say which of the rows is true.
+    /// All if they fit. Otherwise those whose outcome the log counts at least as often: where it counts fewer nodes than there are
+    /// rows, nobody can say which of the rows is true.
     rows: Vec<NodeRow>,
-    /// Whether these are all.
+    /// Whether the log counts a node for each row.
     fits: bool,
     /// What the log counts beside them.
     rest: Tally,
@@ -321,9 +322,10 @@ impl Fitted {
         let not_told = |outcome: NodeOutcome| log.count(outcome).saturating_sub(told.count(outcome));
         let unknown = not_told(NodeOutcome::Unknown).saturating_add(not_told(NodeOutcome::RunningAtExpiry));
         let fits = !says_less && more <= unknown;
-        let (rows, _): (Vec<_>, Vec<_>) = rows
+        let rows: Vec<NodeRow> = rows
             .into_iter()
-            .partition(|row| fits || surplus(row.outcome) == 0);
+            .filter(|row| fits || surplus(row.outcome) == 0)
+            .collect();
         let mut more = if fits { more } else { 0 };
         let told: Tally = rows.iter().map(|row| row.outcome).collect();
         let mut rest = Tally::default();

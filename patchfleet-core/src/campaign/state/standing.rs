@@ -173,7 +173,7 @@ impl State {
                 .map(|of| BoundStanding::beside(damaged, unknown, of)),
             failed: self.plan.location_errors_in(number).map(|of| {
                 let failed = self.ledger.failed_in.locations(number);
-                // Units of other waves have their results before this one begins.
+                // Starts of which nobody knows keep the next wave waiting, so they are all of this one.
                 BoundStanding::beside(failed.into(), self.unresolved_locations(), of)
             }),
         })
