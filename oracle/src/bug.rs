@@ -140,6 +140,7 @@ fn may_slip(slip: Slip, draft: &Draft) -> bool {
             let is_a_part = matches!(wish.selector, Selector::Group | Selector::Tags);
             is_a_part && draft.names_nodes()
         }
+        Slip::TakesUnknownForEmpty => !draft.obstacles.is_empty(),
         Slip::LosesANode => true,
     }
 }

@@ -20,6 +20,7 @@ impl Counts {
         let mut counts = Self::default();
         counts.add("campaigns", 1);
         counts.add("nodes", run.nodes().len());
+        counts.add("locations whose census was struck", run.unread.len());
         counts.add("deeds of others", run.draft.hands.len());
         for hand in &run.draft.hands {
             counts.add(&format!("deed: {:?}", hand.deed), 1);
@@ -34,6 +35,9 @@ impl Counts {
                 return counts;
             }
         };
+        for skip in &done.plan.skipped {
+            counts.add(&format!("skipped: {}", skip.reason.as_str()), 1);
+        }
         counts.add("drivers killed", done.befell.killed);
         counts.add_begun(run);
         let some = [

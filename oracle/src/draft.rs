@@ -4,6 +4,7 @@
 mod breaker;
 mod course;
 mod hand;
+mod obstacle;
 mod random;
 mod wave;
 mod when;
@@ -12,6 +13,7 @@ mod wish;
 pub(crate) use breaker::{Alarm, Breaker};
 pub(crate) use course::{Again, Collects, Course, Fault, How, Of, Pause, Who};
 pub(crate) use hand::{Deed, Hand};
+pub(crate) use obstacle::{IfUnknown, Obstacle};
 pub(crate) use random::drafts;
 pub(crate) use wave::{Gate, Has, Own, WAVES, Wave};
 pub(crate) use when::{Calendar, Freeze, Period};
@@ -39,6 +41,8 @@ pub(crate) struct Draft {
     pub(crate) places: Vec<Place>,
     pub(crate) wish: Wish,
     pub(crate) hands: Vec<Hand>,
+    /// What keeps the plan from answers. It is gone once the plan is made.
+    pub(crate) obstacles: Vec<Obstacle>,
     /// Seconds between the plan and its start.
     pub(crate) idle: u32,
     /// When the driver dies, each time; then another one goes on.
@@ -223,6 +227,11 @@ impl Draft {
         let changes: Vec<Value> = hands
             .chain(calendars().filter_map(|(index, calendar)| calendar.change(index, start)))
             .collect();
+        let faults: Vec<Value> = self
+            .obstacles
+            .iter()
+            .map(|one| one.fault(self.places.len()))
+            .collect();
         let documents: Vec<Value> = [json!({ "name": RUNBOOK, "builtin": "patchfleet" })]
             .into_iter()
             .chain(calendars().map(|(index, calendar)| calendar.document(index, start)))
@@ -242,6 +251,7 @@ impl Draft {
             "groups": groups,
             "nodes": nodes,
             "changes": changes,
+            "faults": faults,
         });
         toml::to_string(&world).unwrap()
     }

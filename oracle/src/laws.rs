@@ -11,6 +11,7 @@ mod labels;
 mod left;
 mod names;
 mod times;
+mod unread;
 mod waves;
 
 use crate::draft::{Deed, How, Of, RUNBOOK, Selector};
@@ -347,15 +348,6 @@ fn lost_nodes_are_told_lost(run: &Run, done: &Done) {
     }
 }
 
-/// Law 3: no location is said to be empty that had nodes.
-fn unknown_is_not_empty(done: &Done, asked: &Asked) {
-    let census = &asked.census;
-    for skip in &done.plan.skipped {
-        let at = (skip.account.to_string(), skip.region.to_string());
-        assert!(!census.contains_key(&at), "{skip:?}");
-    }
-}
-
 /// Law 7: planning changes nothing, a refusal starts nothing, a Scan installs nothing, and nothing
 /// begins after somebody has cancelled an execution or replaced the runbook.
 fn safe_by_default(run: &Run) {
@@ -488,6 +480,7 @@ pub(crate) fn hold(run: &Run) {
 fn of_one(run: &Run, asked: &Asked) {
     exact(run, asked);
     once(run);
+    unread::unknown_is_not_empty(run);
     safe_by_default(run);
     no_copy_is_run(run);
     let Ok(done) = &run.result else { return };
@@ -502,7 +495,6 @@ fn of_one(run: &Run, asked: &Asked) {
     good_nodes_are_told_good(run, done, asked);
     lost_nodes_are_told_lost(run, done);
     gone_nodes_are_told_gone(run, done, asked);
-    unknown_is_not_empty(done, asked);
     at_once::bounded(run, done, asked);
     times::kept(run);
     failures::bounded(run, done, asked);

@@ -12,7 +12,7 @@ pub(crate) use drive::Befell;
 use crate::bug::Bug;
 use crate::campaign::{Campaign, Ended, in_memory, plan_until};
 use crate::draft::{Draft, How, Of};
-use crate::starts::id_of;
+use crate::starts::{Pair, id_of};
 use drive::Driving;
 use faults::Faults;
 use jiff::{SignedDuration, Timestamp};
@@ -37,6 +37,8 @@ pub(crate) struct Run {
     pub(crate) draft: Draft,
     /// What had been begun in the world before this campaign was planned, by id. Nothing, but for a further campaign.
     pub(crate) since: BTreeSet<String>,
+    /// Where an answer to the census was struck by a fault.
+    pub(crate) unread: BTreeSet<Pair>,
     /// What had been begun once it was planned.
     pub(crate) planned: BTreeSet<String>,
     /// When it was planned and written down.
@@ -90,6 +92,11 @@ impl Run {
         let clock = SimClock::new(world, ClockMode::Jump);
         let ports = in_memory(&clock, &request.access).unwrap();
         let planned = plan_until(&ports, &request, Bug::cutoff(bug, draft)).await;
+        let unread = clock.with_world(|world| {
+            let unread = draft.unread(world.faults());
+            world.clear_faults();
+            unread
+        });
         let at_plan = begun_in(&clock);
         let idle = SignedDuration::from_secs(draft.idle.into());
         ports.clock.sleep_until(ports.clock.now() + idle).await;
@@ -105,6 +112,7 @@ impl Run {
         Self {
             draft: draft.clone(),
             since: BTreeSet::new(),
+            unread,
             planned: at_plan,
             began,
             after,

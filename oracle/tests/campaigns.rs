@@ -66,6 +66,8 @@ fn laws_1_to_5_and_7_hold_while_others_do_everything() {
     assert_eq!(deeds.count(), 18);
     for (what, least) in [
         ("campaigns with something to do", 100),
+        ("locations whose census was struck", 10),
+        ("skipped: unknown", 5),
         ("campaigns with bounds on the fleet", 40),
         ("campaigns that a person let go on", 3),
         ("campaigns stopped by others with something left", 10),

@@ -134,6 +134,14 @@ fn a_plan_that_takes_nodes_that_were_not_selected_is_noticed() {
 }
 
 #[test]
+fn a_census_that_takes_a_failed_call_for_an_empty_location_is_noticed() {
+    assert_noticed(
+        Mix::Calm,
+        &[(Bug::Slips(Slip::TakesUnknownForEmpty), "is said to be empty")],
+    );
+}
+
+#[test]
 fn a_node_that_is_left_out_of_the_results_is_noticed() {
     assert_noticed(Mix::Calm, &[(Bug::Slips(Slip::LosesANode), "left == right")]);
 }

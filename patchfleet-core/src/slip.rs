@@ -18,6 +18,8 @@ pub enum Slip {
     SendsLate,
     /// Whatever is selected, the census takes each managed node.
     TakesEveryNode,
+    /// A location whose census call fails is taken for one without nodes.
+    TakesUnknownForEmpty,
     /// The last node of a location is left out of its results.
     LosesANode,
 }

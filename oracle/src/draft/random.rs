@@ -6,6 +6,7 @@ mod when;
 mod wish;
 
 use super::course::{Course, courses};
+use super::obstacle::obstacles;
 use super::{Death, Deed, Draft, Hand, Machine, Place, REGIONS, Selector, Wish};
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
@@ -87,8 +88,18 @@ fn hand(deed: impl Strategy<Value = Deed>, at: impl Strategy<Value = u32>) -> im
 }
 
 /// Worlds of one to three accounts in two Regions, with a request and up to four deeds of others. Rough ones have drivers beside
-/// each other, calls that fail, sleeps, logs that lose their end, and further campaigns for what was left.
+/// each other, calls that fail, sleeps, logs that lose their end, and further campaigns for what was left. Of both, a tenth meets with
+/// obstacles when it is planned.
 pub(crate) fn drafts(rough: bool) -> BoxedStrategy<Draft> {
+    let with = |(mut draft, (obstacles, if_unknown)): (Draft, _)| {
+        draft.obstacles = obstacles;
+        draft.wish.if_unknown = if_unknown;
+        draft
+    };
+    (planned_drafts(rough), obstacles()).prop_map(with).boxed()
+}
+
+fn planned_drafts(rough: bool) -> BoxedStrategy<Draft> {
     let drafts = prop_oneof![
         12 => any_drafts(),
         4 => drafts_in_turns(),
@@ -143,6 +154,7 @@ fn drafts_that_fail() -> BoxedStrategy<Draft> {
                     ..wish
                 },
                 hands: vec![],
+                obstacles: vec![],
                 idle: 0,
                 deaths,
                 goes_on: false,
@@ -166,6 +178,7 @@ fn any_drafts() -> BoxedStrategy<Draft> {
                     places,
                     wish,
                     hands,
+                    obstacles: vec![],
                     idle,
                     deaths,
                     goes_on,
@@ -218,6 +231,7 @@ fn drafts_in_turns() -> BoxedStrategy<Draft> {
                         ..wish
                     },
                     hands,
+                    obstacles: vec![],
                     idle: idle.min(60),
                     deaths,
                     goes_on,

@@ -1,6 +1,6 @@
 //! What a request asks for.
 
-use super::{Breaker, Calendar, Draft, Freeze, GROUP, REGIONS, WAVES, Wave};
+use super::{Breaker, Calendar, Draft, Freeze, GROUP, IfUnknown, REGIONS, WAVES, Wave};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -10,6 +10,8 @@ pub(crate) struct Wish {
     pub(crate) operation: &'static str,
     pub(crate) reboot: &'static str,
     pub(crate) gone: &'static str,
+    /// Where nobody knows what is there.
+    pub(crate) if_unknown: IfUnknown,
     pub(crate) pin: &'static str,
     /// `https://…` of baselines in place of those registered.
     pub(crate) override_baseline: bool,
@@ -108,6 +110,7 @@ impl Draft {
             "targets": targets,
             "policy": {
                 "gone": wish.gone, "nothing_selected": "succeed",
+                "unknown": wish.if_unknown.unknown, "denied": wish.if_unknown.denied,
                 "at_cutoff": wish.cutoff.map_or("cancel", |(_, then)| then),
             },
             "budget": {

@@ -40,7 +40,11 @@ impl Asked {
         let done = run.result.as_ref().ok();
         let census = match done {
             Some(done) if run.is_further() => named(run, done),
-            _ => selected(&run.draft),
+            _ => {
+                let mut census = selected(&run.draft);
+                census.retain(|at, _| !run.unread.contains(at));
+                census
+            }
         };
         let waves = |done: &Done| waves(&run.draft, done, &census, run.is_further());
         Self {
@@ -65,7 +69,7 @@ impl Asked {
 }
 
 /// The nodes that the request selects at the start, by location.
-fn selected(draft: &Draft) -> BTreeMap<Pair, BTreeSet<String>> {
+pub(super) fn selected(draft: &Draft) -> BTreeMap<Pair, BTreeSet<String>> {
     let mut census: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     for (id, place) in draft.selected() {
         census.entry(Draft::location(place)).or_default().insert(id);

@@ -168,6 +168,7 @@ async fn ran(draft: &Draft, driving: Driving<'_>, ending: Ending, begins: Begins
     Run {
         draft: draft.clone(),
         since: begins.since,
+        unread: BTreeSet::new(),
         planned: begins.planned,
         began: begins.began,
         after: clock.with_world(|world| world.state()),

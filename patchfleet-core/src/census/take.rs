@@ -164,7 +164,12 @@ impl<'a> Question<'a> {
     /// Asks one location. A call that fails makes its answer [`Unknown`](CensusAnswer::Unknown).
     pub(crate) async fn ask(&self, location: &Location) -> Answered {
         let answered = ask(self.inventory, location, self.selector, self.depth).await;
-        let answered = answered.unwrap_or_else(|error| Answered::without_nodes(error.into()));
+        let answered = answered.unwrap_or_else(|error| {
+            Answered::without_nodes(match slips(Slip::TakesUnknownForEmpty) {
+                true => CensusAnswer::Empty,
+                false => error.into(),
+            })
+        });
         self.with_tags(location, answered).await
     }
 

@@ -1,7 +1,7 @@
 //! What is asked for, and how often.
 
 use super::{breaker, waves, when};
-use crate::draft::{Fleet, Label, Selector, Wish};
+use crate::draft::{Fleet, IfUnknown, Label, Selector, Wish};
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
 
@@ -47,6 +47,7 @@ pub(super) fn wish() -> BoxedStrategy<Wish> {
                     operation,
                     reboot,
                     gone,
+                    if_unknown: IfUnknown::default(),
                     pin,
                     override_baseline,
                     sends_itself,

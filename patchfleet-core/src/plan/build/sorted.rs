@@ -267,11 +267,7 @@ impl Sorted {
         }
         for node in nodes.iter().collect::<BTreeSet<_>>() {
             match places.get(node).map(Vec::as_slice).unwrap_or_default() {
-                [] => self.refuse(
-                    RefusalCode::NodeNotFound,
-                    node,
-                    "no location has it as a managed node: is it registered, in one of the accounts and Regions, and not in an excluded one?",
-                ),
+                [] => self.refuse(RefusalCode::NodeNotFound, node, not_found(census)),
                 [_] => {}
                 [first, second, ..] => self.refuse(
                     RefusalCode::Unsupported,
@@ -280,6 +276,26 @@ impl Sorted {
                 ),
             }
         }
+    }
+}
+
+/// Why a node id has no location. It may be in one that gave no complete answer.
+fn not_found(census: &CensusTaken) -> String {
+    let unknown: Vec<&Location> = census
+        .answers
+        .iter()
+        .filter(|(_, answer)| matches!(answer, CensusAnswer::Unknown { .. }))
+        .map(|(location, _)| location)
+        .collect();
+    match unknown.len() {
+        0 => "no location has it as a managed node: is it registered, in one of the accounts and Regions, and not in an \
+              excluded one?"
+            .to_owned(),
+        n => format!(
+            "no location that gave a complete answer has it as a managed node. {} gave none, and it may be there: {}",
+            counted(n, "location"),
+            names(unknown)
+        ),
     }
 }
 

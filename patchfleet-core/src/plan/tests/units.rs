@@ -4,7 +4,7 @@ use super::helpers::{OTHER, REGIONS, attended, place, planned, planned_with, wor
 use crate::census::NodeCounts;
 use crate::id::NodeId;
 use crate::plan::{Followed, Options, Plan, Unit};
-use crate::port::PingStatus;
+use crate::port::{PingStatus, PortErrorKind};
 use crate::refusal::RefusalCode;
 use crate::tests::world::{CENTRAL, World, ec2, hybrid, request, request_with};
 use serde_json::{Value, json};
@@ -131,6 +131,20 @@ fn node_ids_are_planned_where_they_are_twenty_at_a_time() {
     let own = json!({"automation": {"document": "Our-Runbook"}});
     let refusal = planned(&world, &request_with(targets(&nodes), own)).unwrap_err();
     assert_eq!(refusal.reasons[0].code, RefusalCode::Unsupported);
+}
+
+#[test]
+fn a_node_that_may_be_where_nobody_could_look_is_refused_in_these_words() {
+    let mut world = world();
+    world.place(CENTRAL, "us-east-1").managed = [(ec2(7), PingStatus::Online)].into();
+    world.place(CENTRAL, "us-west-2").managed_fail = Some(PortErrorKind::Throttled);
+    let targets = json!({"node_ids": [ec2(7), ec2(8)], "regions": ["us-east-1", "us-west-2"]});
+    let refusal = planned(
+        &world,
+        &request_with(targets, json!({"policy": {"unknown": "skip"}})),
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(refusal.to_string(), @"refused: [node_not_found] i-00000000000000008: no location that gave a complete answer has it as a managed node. 1 location gave none, and it may be there: 111111111111/us-west-2");
 }
 
 #[test]
