@@ -52,7 +52,7 @@ pub(crate) use listing::{campaign_alone, campaigns};
 pub use notice::{Awaited, Notice, NoticeObserver, Notices, Tried, Trouble};
 pub(crate) use polls::LOOK_UP_AFTER;
 pub use state::{
-    BoundStanding, BreakerStanding, BreakerStop, FleetLeft, FleetSoFar, FleetStanding, FleetStop,
+    BoundStanding, BreakerStanding, BreakerStop, FleetAtAws, FleetLeft, FleetSoFar, FleetStanding, FleetStop,
     LabelStanding, LabelStop, SoakStanding, State, StopReason, WaveBegun, WaveBudgetStop, WaveStanding,
     WaveStop,
 };

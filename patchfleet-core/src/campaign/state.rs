@@ -42,7 +42,7 @@ mod verdict;
 mod waves;
 
 pub use breaker::{BreakerStanding, BreakerStop};
-pub use fleet::{FleetLeft, FleetSoFar, FleetStanding, FleetStop};
+pub use fleet::{FleetAtAws, FleetLeft, FleetSoFar, FleetStanding, FleetStop};
 pub use in_wave::{WaveBudgetStop, WaveStop};
 pub use labels::{LabelStanding, LabelStop};
 pub use standing::{BoundStanding, SoakStanding, WaveBegun, WaveStanding};

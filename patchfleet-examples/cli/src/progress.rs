@@ -128,10 +128,11 @@ impl Bars {
         self.locations.set_length(seen.locations);
         self.locations.set_position(seen.settled);
         let wave = state.wave_standing(state.last_at());
-        self.locations.set_message(match &wave {
-            Some(wave) => format!("{} running; {}", seen.running, wave.in_short()),
-            None => format!("{} running", seen.running),
-        });
+        let mut message = format!("{} running; {}", seen.running, locations_failed(state));
+        if let Some(wave) = &wave {
+            message.push_str(&format!("; {}", wave.in_short()));
+        }
+        self.locations.set_message(message);
         self.nodes.set_length(seen.nodes);
         self.nodes.set_position(seen.through);
         let mut message = elapsed(state);
@@ -175,13 +176,23 @@ fn own_bounds(wave: &WaveStanding) -> Option<String> {
     Some(format!("wave {}: {bounds}", wave.number))
 }
 
-/// How much of the bounds on the fleet, and of those of the wave that is under way, is used and left. `None` without such a bound.
-fn budgets(state: &State) -> Option<String> {
+/// How much of the budget of failed locations is used and left.
+fn locations_failed(state: &State) -> String {
+    format!("locations failed {}", state.location_budget_standing())
+}
+
+/// How much of the bounds on the fleet, of the budget of failed locations, and of the bounds of the wave that is under way is used
+/// and left.
+fn budgets(state: &State) -> String {
     let fleet = state.fleet().map(|fleet| fleet.in_short());
     let wave = state.wave_standing(state.last_at());
     let own = wave.and_then(|wave| own_bounds(&wave));
-    let bounds: Vec<String> = fleet.into_iter().chain(own).collect();
-    (!bounds.is_empty()).then(|| bounds.join("; "))
+    let bounds: Vec<String> = fleet
+        .into_iter()
+        .chain([locations_failed(state)])
+        .chain(own)
+        .collect();
+    bounds.join("; ")
 }
 
 /// The campaign's own time since its plan. Against a simulator it is virtual.
@@ -214,10 +225,11 @@ fn print_lines(record: &Record, state: &State, told: &Told) {
         lines.extend(line(record.at, event, own_word(state)));
     }
     // What a record changes in the budgets is told with the last that it says.
-    if let Some(last) = lines.last_mut()
-        && let Some(budgets) = budgets(state).filter(|budgets| told.is_new_of_budgets(budgets))
-    {
-        last.push_str(&format!("; {budgets}"));
+    if let Some(last) = lines.last_mut() {
+        let budgets = budgets(state);
+        if told.is_new_of_budgets(&budgets) {
+            last.push_str(&format!("; {budgets}"));
+        }
     }
     for line in lines {
         // Nobody is left to tell if standard error is closed.
@@ -327,3 +339,6 @@ fn line(at: Timestamp, event: &Event, own: &str) -> Option<String> {
     };
     Some(format!("{at:.0} {what}"))
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::{BoundStanding, State, UnitState};
 use crate::id::{NodeId, UnitId};
-use crate::plan::Unit;
+use crate::plan::{PlannedFleet, Unit};
 use crate::runbook;
 use crate::text::{by_number, counted};
 use std::collections::BTreeSet;
@@ -36,8 +36,34 @@ pub struct FleetStanding {
     pub max_damaged: Option<u32>,
     /// How many may not be reached; `None` without that bound.
     pub max_unreached: Option<u32>,
+    /// What AWS keeps of the bound on nodes in flight, where it does; `None` without that bound, or where the campaign counts.
+    pub at_aws: Option<FleetAtAws>,
     /// How much of each bound is left.
     pub left: FleetLeft,
+}
+
+/// A bound on nodes in flight that AWS keeps, so that the campaign does not count them: so many at once in a location, and so
+/// many locations at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct FleetAtAws {
+    /// How many nodes may be in flight.
+    pub max_in_flight: u32,
+    /// How many of a location at once. Of the wave that is under way, if waves differ.
+    pub nodes_at_once: u32,
+    /// How many locations at once, and how many of these places the starts have that are not over. In the wave that is under way, if
+    /// waves differ.
+    pub locations_at_once: BoundStanding,
+}
+
+impl fmt::Display for FleetAtAws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "in flight at most {} (AWS keeps {} at once in a location), locations at once {}",
+            self.max_in_flight, self.nodes_at_once, self.locations_at_once
+        )
+    }
 }
 
 /// How many nodes more each bound on a fleet has room for. `None` without that bound. A node of which nothing could be found out
@@ -72,8 +98,9 @@ impl FleetStanding {
             let (of, left) = of.zip(left)?;
             Some(format!("{what} {}", BoundStanding { used, of, left }))
         });
+        let at_aws = self.at_aws.map(|at_aws| at_aws.to_string());
         let unknown = (so_far.unknown > 0).then(|| format!("{} unknown", so_far.unknown));
-        Vec::from_iter(each.chain(unknown)).join(", ")
+        Vec::from_iter(at_aws.into_iter().chain(each).chain(unknown)).join(", ")
     }
 }
 
@@ -155,13 +182,14 @@ impl fmt::Display for FleetStop {
 }
 
 impl State {
-    /// Where the campaign stands with the bounds on its fleet; `None` if its plan has none, or only one that AWS keeps.
+    /// Where the campaign stands with the bounds on its fleet; `None` if its plan has none.
     #[must_use]
     pub fn fleet(&self) -> Option<FleetStanding> {
         let fleet = self.plan.fleet?;
         let has_bound = fleet.max_in_flight.is_some() || fleet.max_damaged.is_some();
         let is_counted = fleet.nodes_in_a_start().is_some() && has_bound;
-        if !is_counted && fleet.max_unreached.is_none() {
+        let at_aws = self.fleet_at_aws(&fleet);
+        if !is_counted && at_aws.is_none() && fleet.max_unreached.is_none() {
             return None;
         }
         let so_far = self.ledger.fleet;
@@ -174,11 +202,29 @@ impl State {
             max_in_flight,
             max_damaged: fleet.max_damaged,
             max_unreached: fleet.max_unreached,
+            at_aws,
             left: FleetLeft {
                 in_flight: left(max_in_flight, so_far.in_flight, so_far.unknown),
                 damaged: left(fleet.max_damaged, so_far.damaged, so_far.unknown),
                 unreached: left(fleet.max_unreached, so_far.unreached, 0),
             },
+        })
+    }
+
+    /// What AWS keeps of the bound on nodes in flight, as it is told in the wave that is under way.
+    fn fleet_at_aws(&self, fleet: &PlannedFleet) -> Option<FleetAtAws> {
+        let max_in_flight = fleet.max_in_flight?;
+        let wave = self.first_open_wave().map(|(wave, _)| wave);
+        let there = wave.and_then(|wave| self.plan.fleet_in(wave));
+        let nodes_at_once = there.unwrap_or(*fleet).nodes_at_once()?;
+        let of = wave.map_or_else(
+            || self.plan.location_budget(),
+            |wave| self.plan.location_budget_in(wave),
+        );
+        Some(FleetAtAws {
+            max_in_flight,
+            nodes_at_once,
+            locations_at_once: BoundStanding::beside(self.places_taken().min(of.into()), 0, of),
         })
     }
 

@@ -72,7 +72,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    fn budget(self) -> FleetBudget {
+    pub(super) fn budget(self) -> FleetBudget {
         let text = |n: Option<u32>| n.map(|n| n.to_string());
         let json = serde_json::json!({
             "name": "a",

@@ -5,7 +5,7 @@ use super::waves::{named, put_in_waves};
 use super::world::*;
 use crate::campaign::{CampaignSummary, Chain, Event, LogKey, Record, State};
 use crate::id::WriterId;
-use crate::plan::Unit;
+use crate::plan::{Unit, resolve_fleet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -169,4 +169,47 @@ fn each_bound_on_the_fleet_says_what_is_used_and_left() {
         json["left"],
         json!({"in_flight": 6 - named, "damaged": 4, "unreached": null})
     );
+}
+
+#[test]
+fn a_bound_that_aws_keeps_says_how_it_is_kept_and_how_many_places_for_locations_are_left() {
+    let mut world = world(json!({}));
+    put_in_waves(&mut world, &[1, 1]);
+    let plan = &mut world.plan;
+    plan.request.waves.clear();
+    plan.request.budget.nodes.max_concurrency = "1".parse().unwrap();
+    plan.request.budget.fleet = Some(
+        super::fleet::Bounds {
+            in_flight: Some(2),
+            ..Default::default()
+        }
+        .budget(),
+    );
+    plan.fleet = resolve_fleet(&plan.request, None, &plan.locations, 2).unwrap();
+    world.agree();
+    let unit = &world.plan.units[0];
+    let standing = |events| after(&world, events).fleet().unwrap();
+    assert_eq!(
+        standing(vec![]).to_string(),
+        "of the fleet's nodes in flight at most 2 (AWS keeps 1 at once in a location), locations at once 0 of 2 (2 left)"
+    );
+    let fleet = standing(vec![intended(unit, 1)]);
+    assert_eq!(
+        fleet.in_short(),
+        "in flight at most 2 (AWS keeps 1 at once in a location), locations at once 1 of 2 (1 left)"
+    );
+    let json = json!(fleet);
+    assert_eq!(
+        json["at_aws"],
+        json!({
+            "max_in_flight": 2, "nodes_at_once": 1,
+            "locations_at_once": {"used": 1, "of": 2, "left": 1},
+        })
+    );
+    assert_eq!(
+        (&json["max_in_flight"], &json["left"]["in_flight"]),
+        (&Value::Null, &Value::Null)
+    );
+    let over = world.run().fleet().unwrap().in_short();
+    assert!(over.ends_with("locations at once 0 of 2 (2 left)"), "{over}");
 }

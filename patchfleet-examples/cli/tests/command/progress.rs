@@ -1,7 +1,7 @@
 //! What a run tells of its waves and budgets where nobody watches a terminal, and what `status` says of them meanwhile.
 
 use crate::support::{Bench, SPEED, kill_once};
-use patchfleet_sim::builtin::STAGED;
+use patchfleet_sim::builtin::{CALM, STAGED};
 
 #[test]
 fn plain_lines_say_when_each_wave_begins_and_how_much_of_each_bound_is_used_and_left() {
@@ -26,8 +26,10 @@ fn plain_lines_say_when_each_wave_begins_and_how_much_of_each_bound_is_used_and_
     );
     let first = lines.iter().find(|line| line.contains(": starting")).unwrap();
     assert!(
-        first
-            .ends_with("; in flight 1 of 16 (15 left), damaged 0 of 6 (6 left), not reached 0 of 6 (6 left)"),
+        first.ends_with(
+            "; in flight 1 of 16 (15 left), damaged 0 of 6 (6 left), not reached 0 of 6 (6 left); \
+             locations failed 0 of 19 (19 left)"
+        ),
         "{first}"
     );
     // What has not changed is not told again.
@@ -40,6 +42,27 @@ fn plain_lines_say_when_each_wave_begins_and_how_much_of_each_bound_is_used_and_
     assert!(
         settled.contains("; in flight 0 of 16 (16 left), damaged 0 of 6"),
         "{settled}"
+    );
+}
+
+#[test]
+fn plain_lines_say_of_a_bound_that_aws_keeps_how_it_is_kept_and_how_many_locations_may_fail_still() {
+    let bench = Bench::new();
+    let bound = "\n[budget.fleet]\nmax_in_flight = 4\n";
+    bench.file("request.toml", &format!("{}{bound}", CALM.request));
+    let run = ["run", "--sim", "calm", "-f", "request.toml", "--sim-speed", SPEED];
+    let ran = bench.run(&run).exits(0);
+    let first = ran
+        .stderr
+        .lines()
+        .find(|line| line.contains(": starting"))
+        .unwrap();
+    assert!(
+        first.ends_with(
+            "; in flight at most 4 (AWS keeps 1 at once in a location), locations at once 1 of 4 (3 left); \
+             locations failed 0 of 1 (1 left)"
+        ),
+        "{first}"
     );
 }
 
