@@ -159,7 +159,8 @@ impl Campaigns {
         let is_said = request.forecast.minutes_per_node.is_some() || planning.pace.is_some();
         let pace = match is_said {
             true => planning.pace,
-            false => self.watched_store().pace(request).await,
+            // A forecast is not worth a plan that is not made.
+            false => self.watched_store().pace(request).await.ok().flatten(),
         };
         Planning { pace, ..*planning }
     }

@@ -81,18 +81,28 @@ impl Store {
         }
     }
 
-    /// How long a node took in the last campaign of the request's name that tells of it; `None` if none does, or if it cannot be
-    /// found out. At most three campaigns are read.
-    pub(super) async fn pace(&self, request: &PatchRequest) -> Option<LearnedPace> {
-        let earlier = campaigns_of(self.log.as_ref(), &request.name).await.ok()?;
+    /// How long a node took in the last campaign of the request's name that tells of it
+    /// ([`Planning::pace`](crate::plan::Planning::pace)); `None` if none does. At most three campaigns are read. Nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// [`PortError`](crate::port::PortError) if the name's log cannot be read or is damaged, or that of one of these campaigns and no
+    /// other one tells.
+    pub async fn pace(&self, request: &PatchRequest) -> PortResult<Option<LearnedPace>> {
+        let earlier = campaigns_of(self.log.as_ref(), &request.name).await?;
+        let mut unread = None;
         for campaign in earlier.into_iter().take(PACES_ASKED) {
-            let state = self.load(campaign).await.ok().flatten();
-            let pace = state.and_then(|state| state.pace_for(request));
-            if pace.is_some() {
-                return pace;
+            match self.load(campaign).await {
+                Ok(state) => {
+                    let pace = state.and_then(|state| state.pace_for(request));
+                    if pace.is_some() {
+                        return Ok(pace);
+                    }
+                }
+                Err(error) => unread = unread.or(Some(error)),
             }
         }
-        None
+        unread.map_or(Ok(None), Err)
     }
 
     /// Sees that a campaign of the request may begin here, and makes the store's place ready. Planning sees to it as

@@ -40,8 +40,8 @@ pub struct Planning {
     /// `ssm:DescribeDocumentPermission` and, in each Region with locations of other accounts, a call for 20 accounts with
     /// which the runbook is shared: the model's `AccountIdList` holds no more.
     pub who_sees: bool,
-    /// How long a node took in an earlier campaign, for the forecast. [`Campaigns`](crate::Campaigns) finds it out where it is
-    /// not said here, unless the request says how long a node takes.
+    /// How long a node took in an earlier campaign, for the forecast ([`Store::pace`](crate::campaign::Store::pace)).
+    /// [`Campaigns`](crate::Campaigns) find it out where it is not said here, unless the request says how long a node takes.
     pub pace: Option<LearnedPace>,
     /// Whether the nodes that the last campaign of the request could not begin before its window closed come first: if there
     /// are any, the plan is for these alone ([`Campaigns::left_by_window`](crate::Campaigns::left_by_window)). The next campaign

@@ -85,6 +85,7 @@ impl Command {
     /// The folder of campaign logs, for the commands that have one.
     fn log_args(&mut self) -> Option<&mut LogArgs> {
         match self {
+            Self::Plan(args) => Some(&mut args.log),
             Self::Run(args) => Some(&mut args.log),
             Self::Resume(args) => Some(&mut args.campaign.log),
             Self::Abandon(args) => Some(&mut args.log),
@@ -94,7 +95,7 @@ impl Command {
             Self::Explain(args) => Some(&mut args.log),
             Self::Status(args) => Some(&mut args.log),
             Self::OverrideList(args) => Some(&mut args.log),
-            Self::Plan(_) | Self::Runbook(_) | Self::Iam(_) => None,
+            Self::Runbook(_) | Self::Iam(_) => None,
         }
     }
 
@@ -247,12 +248,15 @@ fn log_of_environment() -> Option<PathBuf> {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("log", |log| log.help("Where campaign logs are: a folder, or s3://BUCKET/PREFIX. How long a node took in the last campaigns of the request is read there, for the forecast; nothing is written. Default: what PATCHFLEET_LOG names, or else the folder .patchfleet in the current directory; with --sim, none is read")))]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) request: RequestArgs,
     /// Save the plan, for `run --plan`.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]

@@ -9,8 +9,10 @@ use patchfleet_aws::S3Uri;
 use patchfleet_core::CampaignError;
 use patchfleet_core::campaign::{CampaignList, DriveError, LogKey, State, Store};
 use patchfleet_core::id::{CampaignId, RequestName};
+use patchfleet_core::plan::LearnedPace;
 use patchfleet_core::port::PortErrorKind;
 use patchfleet_core::refusal::{Refusal, RefusalCode, RefusalReason};
+use patchfleet_core::request::PatchRequest;
 use patchfleet_core::text::{by_number, in_log, names, one_line};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,31 @@ impl Logs {
             store,
             named: args.log.clone(),
             place: Some(place),
+        })
+    }
+
+    /// How long a node took in the last campaigns of a request, as far as they tell, and the warning that they cannot be read.
+    /// Nothing is written, and where there are no logs yet there is nothing to warn of.
+    pub(crate) async fn pace(
+        args: &LogArgs,
+        request: &PatchRequest,
+    ) -> Result<(Option<LearnedPace>, Option<String>), Failure> {
+        let logs = Self::given(args).await?;
+        if let Some(Place::Folder(dir)) = &logs.place
+            && !dir.exists()
+        {
+            return Ok((None, None));
+        }
+        Ok(match logs.watched.pace(request).await {
+            Ok(pace) => (pace, None),
+            Err(error) => {
+                let warning = format!(
+                    "how long a node took in earlier campaigns is not known, because the log{} cannot be read: {}",
+                    logs.in_place(),
+                    error.chain()
+                );
+                (None, Some(warning))
+            }
         })
     }
 

@@ -3,6 +3,7 @@
 use super::{print_json, print_text};
 use crate::args::{DepthArg, Output, PlanArgs, RequestArgs, World};
 use crate::exit::Failure;
+use crate::log::Logs;
 use crate::session::Session;
 use crate::{input, progress};
 use patchfleet_core::census::Depth;
@@ -18,6 +19,11 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
     // `run` refuses it: a plan of it could be shown, and never begun.
     refuse_presigned(&request).map_err(Failure::Refused)?;
     let session = Session::open(&args.world, Some(request.access.clone())).await?;
+    let is_said = request.forecast.minutes_per_node.is_some();
+    let (pace, unread) = match args.world.is_simulated() || is_said {
+        true => (None, None),
+        false => Logs::pace(&args.log, &request).await?,
+    };
     let planning = Planning {
         depth: depth(args.request.depth),
         cutoff: args
@@ -27,10 +33,12 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<ExitCode, Failure> {
         // Nothing is started, and whoever asked reads the warnings.
         attendance: Attendance::Attended,
         who_sees: true,
+        pace,
         ..Planning::default()
     };
     let ports = progress::watched_ports(&session.ports, args.world.is_simulated());
-    let plan = Plan::make(&ports, &request, &planning).await?;
+    let mut plan = Plan::make(&ports, &request, &planning).await?;
+    plan.warnings.extend(unread);
     if let Some(path) = &args.out {
         private(path, &plan.to_json())
             .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", path.display())))?;

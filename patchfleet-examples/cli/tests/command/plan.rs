@@ -1,6 +1,6 @@
 //! `patchfleet plan`.
 
-use crate::support::{Bench, SPEED};
+use crate::support::{Bench, SPEED, against, finish, simulator_of};
 use patchfleet_sim::builtin::CALM;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -248,4 +248,69 @@ fn a_simulated_world_starts_from_aws_region_or_from_its_own_first_whatever_its_p
         let report = command(&["run", "--sim-speed", SPEED]);
         assert_eq!(report["outcome"], "succeeded", "{regions:?} {aws_region:?}");
     }
+}
+
+/// One location with a node, which takes its five minutes.
+const WORLD: &str = r#"
+management_account = "111111111111"
+documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+accounts = [{ id = "111111111111", name = "Main" }]
+[[groups]]
+name = "WebServers"
+accounts = ["111111111111"]
+regions = ["us-east-1"]
+nodes = [{ count = 1 }]
+"#;
+
+const REQUEST: &str = r#"
+name = "weekly"
+patch = { operation = "Install" }
+targets = { resource_group = "WebServers", regions = ["us-east-1"] }
+"#;
+
+#[tokio::test]
+async fn a_plan_reckons_with_what_a_node_took_in_the_log_and_warns_if_that_cannot_be_read() {
+    let (bench, aws) = (Bench::new(), simulator_of(WORLD, 2_000.0).await);
+    bench.file("request.toml", REQUEST);
+    let plan = async |more: &[&str]| {
+        let plan = ["plan", "-f", "request.toml", "--log", "log"];
+        let args = [&plan[..], more].concat();
+        finish(against(&bench, &aws, "us-east-1", &args)).await.exits(0)
+    };
+    let run = async |what: [&str; 2]| {
+        let args = ["run", what[0], what[1], "--log", "log", "--output", "json"];
+        finish(against(&bench, &aws, "us-east-1", &args))
+            .await
+            .exits(0)
+            .json()
+    };
+    let json = ["--output", "json"];
+    let before = plan(&json).await.json();
+    assert_eq!(before["forecast"]["minutes_per_node"], 15, "{before:#}");
+    assert_eq!(before["forecast"]["learned_from"], Value::Null);
+    assert!(!bench.path().join("log").exists(), "a plan makes no log");
+
+    let campaign = run(["-f", "request.toml"]).await["campaign_id"].clone();
+    let learned = plan(&[&json[..], &["--out", "saved"]].concat()).await.json();
+    assert_eq!(learned["forecast"]["learned_from"], campaign, "{learned:#}");
+    assert_ne!(learned["forecast"]["minutes_per_node"], 15);
+    let text = plan(&[]).await.stdout;
+    let named = format!("(as in campaign {};", campaign.as_str().unwrap());
+    assert!(text.contains(&named), "{text}");
+    // The plan that was saved is run, though the next one would learn from a newer campaign.
+    for _ in 0..2 {
+        run(["--plan", "saved"]).await;
+    }
+
+    let names = std::fs::read_dir(bench.path().join("log/names")).unwrap();
+    for name in names {
+        std::fs::write(name.unwrap().path(), "no log\n").unwrap();
+    }
+    let unread = plan(&json).await.json();
+    assert_eq!(unread["forecast"]["minutes_per_node"], 15);
+    let warnings = unread["warnings"].to_string();
+    assert!(
+        warnings.contains("how long a node took in earlier campaigns is not known, because the log in the folder log cannot be read"),
+        "{warnings}"
+    );
 }
