@@ -26,6 +26,7 @@ mod node_set;
 mod nodes_digest;
 mod output;
 mod region;
+mod rows_digest;
 
 pub use account::{AccountId, Location, OrgParent, OuId, RootId, TargetAccount};
 pub use campaign::{
@@ -41,6 +42,7 @@ pub use node_set::NodeSet;
 pub use nodes_digest::NodesDigest;
 pub use output::{BucketName, LogGroupName, S3KeyPrefix};
 pub use region::{Partition, Region};
+pub use rows_digest::RowsDigest;
 
 /// A text that is not the identifier it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

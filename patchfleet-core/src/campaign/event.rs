@@ -1,6 +1,8 @@
 //! What a campaign's log says.
 
-use crate::id::{CampaignId, CommandId, ExecutionId, Location, NodeId, RequestName, UnitId, WriterId};
+use crate::id::{
+    CampaignId, CommandId, ExecutionId, Location, NodeId, RequestName, RowsDigest, UnitId, WriterId,
+};
 use crate::outcome::Tally;
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::plan::Plan;
@@ -391,6 +393,9 @@ pub enum Event {
         /// Which of its nodes did not end well, where a bound on the values of a label has to know.
         #[serde(default, skip_serializing_if = "NotWell::is_empty")]
         not_well: NotWell,
+        /// Which row says what. `None` if nodes are known by their number alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<RowsDigest>,
     },
     /// A location has settled, and the rows of its nodes could not be kept. They are read again before the campaign is
     /// over. [`Recollected`](Self::Recollected) says that they are kept.
@@ -422,6 +427,9 @@ pub enum Event {
         /// Which of its nodes did not end well, where a bound on the values of a label has to know.
         #[serde(default, skip_serializing_if = "NotWell::is_empty")]
         not_well: NotWell,
+        /// Which row says what. `None` if nodes are known by their number alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<RowsDigest>,
     },
     /// Terminal for a unit: its execution is over and every location of it settled.
     UnitEnded {

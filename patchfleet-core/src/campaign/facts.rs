@@ -9,7 +9,7 @@ use super::start::{others_in_doubt, request};
 use super::state::{Intent, StartState, State, StopStanding, UnitState};
 use super::{AlarmSaid, CalendarsSaid, Event};
 use crate::id::{ExecutionId, Location, NodeId, UnitId, WriterId};
-use crate::outcome::LocationOutcome;
+use crate::outcome::{LocationOutcome, NodeRow};
 use crate::port::{ExecutionStatus, PortErrorKind, StopType};
 use crate::runbook::Changed;
 use jiff::Timestamp;
@@ -374,6 +374,7 @@ impl Fact {
                     offline_before: settlement.offline_before(state, location),
                     detail: settlement.detail.clone(),
                     not_well: state.not_well(&settlement.rows),
+                    rows: NodeRow::digest(&settlement.rows),
                 });
                 events
             }

@@ -299,7 +299,7 @@ impl Campaigns {
                 named.into_iter().map(|row| row.node.clone()).collect(),
                 unsure.len(),
             );
-            let ended = rows.into_iter().map(|row| (row.node, row.outcome)).collect();
+            let ended = rows.iter().map(|row| (row.node.clone(), row.outcome)).collect();
             let known = u32::try_from(named.len().saturating_add(unsure)).unwrap_or(u32::MAX);
             let unnamed = at.count(which, goal).saturating_sub(known);
             let is_whole = at.is_unbegun && which != Retry::Unreached;
@@ -325,9 +325,23 @@ impl Campaigns {
                     ),
                 });
             }
-            // Rows that say less than the log would have nodes patched again that are done.
+            // Rows that say something else than the log would have nodes patched again that are done.
+            let of_units = of.rows_by_unit(&location, &rows);
+            let other = of_units
+                .iter()
+                .find(|(unit, rows)| !of.has_rows(**unit, &location, rows));
+            if let Some((unit, _)) = other.filter(|_| unnamed == 0 && !whole) {
+                reasons.push(RefusalReason {
+                    code: RefusalCode::NotRetried,
+                    subject: location.to_string(),
+                    detail: format!(
+                        "the rows of its nodes are not those that the log counts of unit {unit}: `patchfleet collect {}` reads them again",
+                        of.campaign()
+                    ),
+                });
+            }
             let surplus = known.saturating_sub(at.count(which, goal));
-            if surplus > 0 && !whole {
+            if surplus > 0 && other.is_none() && !whole {
                 reasons.push(RefusalReason {
                     code: RefusalCode::NotRetried,
                     subject: location.to_string(),

@@ -1,7 +1,7 @@
 //! What became of a node.
 
 use super::PatchNames;
-use crate::id::NodeId;
+use crate::id::{NodeId, RowsDigest};
 use crate::port::PatchShortfall;
 use crate::request::{GoneAction, PatchRequest, RebootOption};
 use crate::text::{by_number, counted};
@@ -175,6 +175,12 @@ pub struct NodeRow {
 }
 
 impl NodeRow {
+    /// Which of these rows says what, as the log has it. `None` of no row.
+    #[must_use]
+    pub fn digest(rows: &[Self]) -> Option<RowsDigest> {
+        RowsDigest::of(rows.iter().map(|row| (&row.node, row.outcome.as_str())))
+    }
+
     /// How its patches fall short, and how many do, if its outcome follows from their number.
     #[must_use]
     pub fn shortfall(&self) -> Option<(PatchShortfall, u32)> {

@@ -12,7 +12,7 @@ use patchfleet_sim::{ClockMode, SimClock, world::World};
 use patchfleet_tests::request;
 
 #[tokio::test]
-async fn a_row_that_says_less_than_the_log_has_no_node_patched_again_that_is_done() {
+async fn rows_that_are_not_those_of_the_log_have_no_node_patched_again_that_is_done() {
     let text = r#"
         management_account = "111111111111"
         documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
@@ -45,22 +45,31 @@ async fn a_row_that_says_less_than_the_log_has_no_node_patched_again_that_is_don
     let state = store.load(campaign(1)).await.unwrap().unwrap();
     let location = state.plan().locations[0].location();
     let rows = store.rows.rows(campaign(1), &location).await.unwrap();
-    let mut less = rows.clone();
-    let row = less.iter_mut().find(|row| row.outcome == NodeOutcome::Done);
-    row.unwrap().outcome = NodeOutcome::Unknown;
-    store.rows.put(campaign(1), &location, 1, less).await.unwrap();
+    let one = |outcome| rows.iter().position(|row| row.outcome == outcome).unwrap();
+    let (done, failed) = (one(NodeOutcome::Done), one(NodeOutcome::Failed));
+    // One row says less than the log; two nodes have changed places, so that there are as many of each outcome.
+    for (of_done, of_failed) in [
+        (NodeOutcome::Lost, NodeOutcome::Failed),
+        (NodeOutcome::Unknown, NodeOutcome::Failed),
+        (NodeOutcome::Failed, NodeOutcome::Done),
+    ] {
+        let mut others = rows.clone();
+        others[done].outcome = of_done;
+        others[failed].outcome = of_failed;
+        store.rows.put(campaign(1), &location, 1, others).await.unwrap();
 
-    let error = campaigns
-        .plan_retry(&state, Retry::Failed, &planning)
-        .await
-        .unwrap_err();
-    assert_eq!(refused(&error), RefusalCode::NotRetried);
-    let words = "the rows of 1 node say that they are left, and the log does not";
-    assert!(error.to_string().contains(words), "{error}");
+        let error = campaigns
+            .plan_retry(&state, Retry::Failed, &planning)
+            .await
+            .unwrap_err();
+        assert_eq!(refused(&error), RefusalCode::NotRetried);
+        let words = "the rows of its nodes are not those that the log counts";
+        assert!(error.to_string().contains(words), "{error}");
 
-    begun.collect_again().await.unwrap();
+        begun.collect_again().await.unwrap();
+        assert_eq!(store.rows.rows(campaign(1), &location).await.unwrap(), rows);
+    }
     let state = store.load(campaign(1)).await.unwrap().unwrap();
-    assert_eq!(store.rows.rows(campaign(1), &location).await.unwrap(), rows);
     let retry = campaigns.plan_retry(&state, Retry::Failed, &planning).await;
     let RetryPlan::Planned(planned) = retry.unwrap() else {
         panic!("a node has failed");

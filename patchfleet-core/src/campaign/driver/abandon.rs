@@ -9,7 +9,7 @@ use crate::campaign::state::{RETENTION, StartState, State, UnitState};
 use crate::campaign::{Appended, Event, READS_AT_ONCE, start};
 use crate::fleet;
 use crate::id::{CampaignId, ExecutionId, Location, NodeId, UnitId};
-use crate::outcome::{FinishedOutcome, LocationOutcome};
+use crate::outcome::{FinishedOutcome, LocationOutcome, NodeRow};
 use crate::port::{Automation, ExecutionStatus, ExecutionView, PortError, PortErrorKind, PortResult};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use futures_util::{StreamExt as _, stream};
@@ -248,6 +248,7 @@ impl Drive<'_> {
                     location,
                     outcome: settlement.outcome,
                     not_well: self.state.not_well(&settlement.rows),
+                    rows: NodeRow::digest(&settlement.rows),
                     nodes: settlement.nodes,
                     detail: settlement.detail,
                 }),

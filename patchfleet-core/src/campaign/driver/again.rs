@@ -230,6 +230,7 @@ impl Drive<'_> {
                 offline_before: settlement.offline_before(&self.state, location),
                 detail: settlement.detail.clone(),
                 not_well: self.state.not_well(&settlement.rows),
+                rows: NodeRow::digest(&settlement.rows),
             };
             if self.append(cancel.into_iter().chain([read]).collect()).await? == Appended::Yes {
                 return Ok(());

@@ -10,7 +10,7 @@ use crate::campaign::decide::{Decision, decide};
 use crate::campaign::memory::Memory;
 use crate::campaign::notice::Tried;
 use crate::campaign::polls::{Failures, later};
-use crate::campaign::state::{StartState, State};
+use crate::campaign::state::State;
 use crate::id::{Location, UnitId};
 use crate::port::{Automation, PortError};
 use futures_util::future::{Either, select};
@@ -55,7 +55,7 @@ pub struct Drive<'d> {
     pub(super) names_left: SignedDuration,
     /// Where this driver kept rows while somebody else wrote into the log: these may lie over the other's.
     pub(super) rows_doubted: BTreeSet<Location>,
-    /// The number of the log's next record when each node was seen to have its row.
+    /// The number of the log's next record when the rows were compared with it, or there was no more time for that.
     pub(super) rows_checked_at: Option<u64>,
     /// Whether all that was left to do at first was to say that the campaign is over. `None` before that is known.
     pub(super) began_over: Option<bool>,
@@ -315,18 +315,6 @@ impl<'d> Drive<'d> {
     /// The time, by the driver's own clock. The records of others are placed on it, so none stands after it.
     pub(super) fn now(&self) -> Timestamp {
         self.driver.clock.now()
-    }
-
-    /// The attempt of a unit that is under way, or comes next.
-    pub(super) fn attempt(&self, unit: UnitId) -> u32 {
-        let Some(unit) = self.state.units().get(&unit) else {
-            return 1;
-        };
-        match &unit.start {
-            StartState::Intended(intent) => intent.attempt,
-            StartState::Started { attempt, .. } => *attempt,
-            _ => unit.refused_attempts.max(1),
-        }
     }
 
     fn unresolved(&self) -> DriveError {

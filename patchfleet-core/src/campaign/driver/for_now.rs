@@ -101,6 +101,7 @@ impl Driver {
                 .is_some_and(|longest| is_idle && wake_at.duration_since(now) > longest);
             if waits_long || wake_at.max(now) >= until.deadline {
                 drive.finish_calls().await?;
+                drive.mend_doubted_for_now().await;
                 drive.say_that_it_looks().await?;
                 let wake_at = drive.next_at();
                 return Ok(Progress::Paused {

@@ -2,6 +2,7 @@
 //! them or because an older version wrote it.
 
 use super::Drive;
+use super::rows_again::Mended;
 use crate::campaign::READS_AT_ONCE;
 use crate::campaign::collect::{NAMED_WITHIN, Short, by, read_names};
 use crate::campaign::polls::later;
@@ -22,8 +23,8 @@ impl Drive<'_> {
     /// Reads them, and keeps them in the rows. The log says nothing of it, since nothing follows from a name. What cannot
     /// be read or kept is no error, and neither is what there is no time for: who asks once more gets it.
     ///
-    /// Only a location of which nothing else is to be read is looked at, in a campaign that is over. So nobody else keeps
-    /// other rows of it meanwhile.
+    /// Only a location of which nothing else is to be read is looked at, in a campaign that is over. Who mends rows of it meanwhile
+    /// is seen afterwards.
     pub(super) async fn name_again(&mut self) {
         let clock = &*self.driver.clock;
         let until = later(clock.now(), self.names_left);
@@ -78,9 +79,10 @@ impl Drive<'_> {
             }
         }
         if is_new {
-            let attempt = self.rows_attempt(location);
-            // It is no error if they cannot be kept.
+            let attempt = self.state.rows_attempt(location);
+            // It is no error if they cannot be kept. Whoever reads results again may have kept others meanwhile.
             let _ = rows.put(campaign, location, attempt, kept).await;
+            let _ = self.mend_location(location, &mut Mended::default()).await;
         }
     }
 

@@ -3,14 +3,16 @@
 
 use super::read_results::named_until;
 use super::{Drive, DriveError, StillUnread};
+use crate::campaign::STORE_CALLS_AT_ONCE;
 use crate::campaign::collect::{by, nodes};
 use crate::campaign::notice::Tried;
-use crate::campaign::{STORE_CALLS_AT_ONCE, State};
+use crate::campaign::polls::later;
+use crate::campaign::state::{RowOwners, Settled};
 use crate::id::{Location, NodeId, NodeSet, UnitId};
 use crate::outcome::{NodeOutcome, NodeRow, Tally};
 use crate::port::PortResult;
 use crate::problem::chain;
-use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,34 +21,18 @@ use std::collections::{BTreeMap, BTreeSet};
 const LOOKS: usize = 5;
 
 /// How long that look keeps a campaign that is over from being finished, at most. It is shorter if its driver stops for
-/// now before: whoever drives it in short turns, as a function does, would never finish it otherwise. What is missing
+/// now before. Without that, whoever drives it in short turns, as a function does, would never finish it. What is missing
 /// then, `collect` reads.
 const CHECKED_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
+/// How long rows are mended where the driver stops for now, at most.
+const MENDED_FOR_NOW_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// How many ways to deal out what the log counts are tried, at most.
+const MOST_DEALT: usize = 2_000;
+
 /// Why a row says no more than the log.
 const LOST: &str = "its row was lost, and its result could not be read again";
-
-/// Which unit of a location has the row of which node.
-pub(super) struct Owners<'s> {
-    named: BTreeMap<&'s NodeId, UnitId>,
-    /// Has the nodes that none names.
-    rest: Option<UnitId>,
-}
-
-impl<'s> Owners<'s> {
-    pub(super) fn of(state: &'s State, location: &Location) -> Self {
-        let there = state.units_at(location);
-        let named = there.flat_map(|(id, unit)| unit.named.iter().map(move |node| (node, id)));
-        Self {
-            named: named.collect(),
-            rest: state.speaks_for(location),
-        }
-    }
-
-    pub(super) fn owner(&self, node: &NodeId) -> Option<UnitId> {
-        self.named.get(node).copied().or(self.rest)
-    }
-}
 
 /// What came of a look at all rows.
 #[derive(Default)]
@@ -65,7 +51,8 @@ impl Drive<'_> {
     pub(super) async fn check_rows(&mut self) {
         let before = self.state.next_seq();
         let mut locations = self.settled_locations();
-        locations.retain(|at| self.rows_doubted.contains(at) || self.state.units_at(at).count() > 1);
+        let (doubted, company) = (&self.rows_doubted, self.has_company);
+        locations.retain(|at| company || doubted.contains(at) || self.state.units_at(at).count() > 1);
         let is_long = self.has_time_for_rows();
         let mended = self.mend_in_time(locations).await;
         let now = self.state.next_seq();
@@ -103,11 +90,26 @@ impl Drive<'_> {
     /// Sees that nothing is lost under the rows that this driver kept while somebody else wrote into the log. The campaign is
     /// over, and whoever ended it may not have seen them.
     pub(super) async fn mend_doubted_rows(&mut self) {
+        let locations = self.take_doubted();
+        // What cannot be kept here, `collect` keeps.
+        let _ = self.mend_in_time(locations).await;
+    }
+
+    /// The same where the driver stops for now: nobody else has its doubts.
+    pub(super) async fn mend_doubted_for_now(&mut self) {
+        let locations = self.take_doubted();
+        if !locations.is_empty() {
+            let clock = self.driver.clock.clone();
+            let until = later(clock.now(), MENDED_FOR_NOW_WITHIN);
+            let _ = by(&*clock, until, self.mend_rows(locations).boxed()).await;
+        }
+    }
+
+    fn take_doubted(&mut self) -> BTreeSet<Location> {
         let mut locations = self.settled_locations();
         locations.retain(|at| self.rows_doubted.contains(at));
         self.rows_doubted.clear();
-        // What cannot be kept here, `collect` keeps.
-        let _ = self.mend_in_time(locations).await;
+        locations
     }
 
     /// Sees, once a campaign is over, that each node has its row.
@@ -123,31 +125,35 @@ impl Drive<'_> {
         settled.map(|(_, location, _)| location.clone()).collect()
     }
 
-    /// Compares the rows that are kept of each location with what the log says. What is missing is read again and kept. A
-    /// store that does not answer for one location is not asked about the next.
+    /// Compares the rows that are kept of each location with what the log says. What is missing is read again and kept. Once
+    /// the store does not answer for a location, it is not asked about more of them.
     async fn mend_rows(&mut self, locations: BTreeSet<Location>) -> Mended {
         let drive = &*self;
         let looks: Vec<_> = locations
             .iter()
             .map(|location| async move {
                 let kept = drive.kept_patiently(location).await;
-                let kept = kept.map_err(|error| StillUnread {
-                    location: location.clone(),
-                    reason: error.chain(),
-                })?;
-                let lacks = !drive.lacking(location, &kept).is_empty();
-                Ok(lacks.then(|| location.clone()))
+                kept.map(|kept| (location, !drive.lacking(location, &kept).is_empty()))
+                    .map_err(|error| (location, error))
             })
             .collect();
-        let looks = stream::iter(looks).buffer_unordered(STORE_CALLS_AT_ONCE);
-        let lacking: Result<Vec<Option<Location>>, StillUnread> = looks.try_collect().await;
-        let mut mended = Mended::default();
-        let lacking = lacking.unwrap_or_else(|failed| {
-            mended.has_failed = true;
-            mended.lost.push(failed);
-            vec![]
-        });
-        for location in lacking.into_iter().flatten() {
+        let mut looks = stream::iter(looks).buffer_unordered(STORE_CALLS_AT_ONCE);
+        let (mut mended, mut lacking) = (Mended::default(), vec![]);
+        while let Some(look) = looks.next().await {
+            match look {
+                Ok((location, lacks)) => lacking.extend(lacks.then(|| location.clone())),
+                Err((location, error)) => {
+                    mended.has_failed = true;
+                    let (location, reason) = (location.clone(), error.chain());
+                    mended.lost.push(StillUnread { location, reason });
+                    if error.kind().is_transient() {
+                        break;
+                    }
+                }
+            }
+        }
+        drop(looks);
+        for location in lacking {
             if let Err(error) = self.mend_location(&location, &mut mended).await {
                 let reason = chain(&error);
                 mended.has_failed = true;
@@ -158,24 +164,43 @@ impl Drive<'_> {
         mended
     }
 
-    async fn mend_location(&mut self, location: &Location, mended: &mut Mended) -> Result<(), DriveError> {
+    /// Sees that a location has its rows, and keeps them if it lacks some.
+    pub(super) async fn mend_location(
+        &mut self,
+        location: &Location,
+        mended: &mut Mended,
+    ) -> Result<(), DriveError> {
         let campaign = self.state.campaign();
         let failed = |source| DriveError::Rows { campaign, source };
         let mut lost = BTreeMap::new();
         let mut any = false;
-        for _ in 0..LOOKS {
+        for look in 0..=LOOKS {
             let kept = self.kept_patiently(location).await.map_err(failed)?;
             let mut lacking = self.lacking(location, &kept);
             // What could not be made whole a moment ago cannot be now.
             lacking.retain(|unit, _| lost.get(unit).is_none_or(|lost| *lost == 0));
             let mut new = vec![];
             for (unit, before) in lacking {
+                if look == LOOKS {
+                    lost.insert(
+                        unit,
+                        self.came_to(unit, location).map_or(0, |at| at.nodes.total()),
+                    );
+                    continue;
+                }
                 let read = self.read_alone(unit, location).await;
-                let rows = read.map_or_else(|_| vec![], |settlement| settlement.rows);
-                let made = self.made_whole(unit, location, rows, &before);
-                lost.insert(unit, made.lost);
-                if made.rows != before {
-                    new.push((unit, made.rows));
+                let read = read.map_or_else(|_| vec![], |settlement| settlement.rows);
+                let Some(made) = self.made_whole(unit, location, read, &before) else {
+                    lost.insert(
+                        unit,
+                        self.came_to(unit, location).map_or(0, |at| at.nodes.total()),
+                    );
+                    continue;
+                };
+                let by_log = made.iter().filter(|row| is_by_the_log(row)).count();
+                lost.insert(unit, u32::try_from(by_log).unwrap_or(u32::MAX));
+                if made != before {
+                    new.push((unit, made));
                 }
             }
             if new.is_empty() {
@@ -207,73 +232,64 @@ impl Drive<'_> {
         patience.call(|| self.kept(location), |_| false).await
     }
 
-    /// The settled units of a location of which rows are missing, with those that are kept.
+    /// The settled units of a location whose rows are not those that the log counts, or say no more than it, with those that are
+    /// kept.
     fn lacking(&self, location: &Location, kept: &[NodeRow]) -> BTreeMap<UnitId, Vec<NodeRow>> {
-        let owners = Owners::of(&self.state, location);
-        let mut own: BTreeMap<UnitId, Vec<NodeRow>> = BTreeMap::new();
-        for row in kept {
-            if let Some(unit) = owners.owner(&row.node) {
-                own.entry(unit).or_default().push(row.clone());
-            }
-        }
-        let mut lacking = BTreeMap::new();
-        for (id, unit) in self.state.units_at(location) {
-            let settled = unit.locations.get(location).and_then(|at| at.settled.as_ref());
-            // Of nodes that were never begun and have no names there is no row.
-            let settled = settled.filter(|_| unit.is_begun() || !unit.named.is_empty());
-            if let Some(settled) = settled {
-                let rows = own.remove(&id).unwrap_or_default();
-                let fitted = Fitted::to(&settled.nodes, rows.clone());
-                if rows.iter().any(is_by_the_log) || !fitted.fits || fitted.rest.total() > 0 {
-                    lacking.insert(id, rows);
-                }
-            }
-        }
+        let mut lacking = self.state.rows_by_unit(location, kept);
+        lacking.retain(|unit, rows| {
+            let is_other = !self.state.has_rows(*unit, location, rows);
+            is_other || rows.iter().any(is_by_the_log)
+        });
         lacking
     }
 
-    /// The rows from before, and those that were read of the nodes that have none, where they are just what the log counts
-    /// beside them.
+    fn came_to(&self, unit: UnitId, location: &Location) -> Option<&Settled> {
+        let unit = self.state.units().get(&unit)?;
+        unit.locations.get(location)?.settled.as_ref()
+    }
+
+    /// The rows that the log counts, out of those from before and those that were read now.
     ///
-    /// A row that says something else than the log would have a node patched again that is done. So nothing is guessed: where
-    /// what was read is not what the log counts, a node gets a row by the log only if there is one thing that it can have come
-    /// to. All others have no row, and a retry is refused meanwhile.
+    /// A row that says something else than the log would have a node patched again that is done. So nothing is guessed: rows
+    /// are these only if the log's digest says so. A node whose result reads otherwise by now, or not at all, gets a row by the log
+    /// if few enough ways are left to deal out what the log counts that all can be tried.
     fn made_whole(
         &self,
         unit: UnitId,
         location: &Location,
         read: Vec<NodeRow>,
         before: &[NodeRow],
-    ) -> MadeWhole {
-        let units = self.state.units();
-        let at = units.get(&unit).and_then(|unit| unit.locations.get(location));
-        let log = at
-            .and_then(|at| at.settled.as_ref())
-            .map(|settled| settled.nodes.clone())
-            .unwrap_or_default();
-        let kept = before.iter().filter(|row| !is_by_the_log(row));
-        let Fitted { rows: kept, rest, .. } = Fitted::to(&log, kept.cloned().collect());
-        let whole = |mut rows: Vec<NodeRow>, lost: u32| {
-            rows.sort_by(|a, b| a.node.cmp(&b.node));
-            MadeWhole { rows, lost }
+    ) -> Option<Vec<NodeRow>> {
+        let log = self.came_to(unit, location)?;
+        let digest = log.rows.as_ref()?;
+        let is_it = |rows: &[NodeRow]| NodeRow::digest(rows).as_ref() == Some(digest);
+        let kept: Vec<NodeRow> = before.iter().filter(|row| !is_by_the_log(row)).cloned().collect();
+        let whole = [
+            beside(&read, &kept),
+            beside(&kept, &read),
+            read.clone(),
+            kept.clone(),
+        ];
+        if let Some(rows) = whole.into_iter().find(|rows| is_it(rows)) {
+            return Some(rows);
+        }
+        let mut known = self.known_nodes(unit, location);
+        known.extend(kept.iter().chain(&read).map(|row| row.node.clone()));
+        let same = |row: &NodeRow, others: &[NodeRow]| {
+            let other = others.iter().find(|other| other.node == row.node);
+            other.is_none_or(|other| other.outcome == row.outcome)
         };
-        let told: BTreeSet<NodeId> = kept.iter().map(|row| row.node.clone()).collect();
-        let fresh: Vec<NodeRow> = read.into_iter().filter(|row| !told.contains(&row.node)).collect();
-        let mut rows = kept;
-        if fresh.iter().map(|row| row.outcome).collect::<Tally>() == rest {
-            rows.extend(fresh);
-            return whole(rows, 0);
-        }
-        let mut without = self.known_nodes(unit, location);
-        without.retain(|node| !told.contains(node));
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let are_all = count(rows.len().saturating_add(without.len())) == log.total();
-        let outcomes: Vec<NodeOutcome> = rest.iter().map(|(outcome, _)| outcome).collect();
-        // A row may say more than the log where that does not know, and then what is left is not what the others came to.
-        if let ([outcome], true, 0) = (&*outcomes, are_all, log.unknown()) {
-            rows.extend(without.into_iter().map(|node| by_the_log(node, *outcome)));
-        }
-        whole(rows, rest.total())
+        let mut agreed = beside(&read, &kept);
+        agreed.retain(|row| same(row, &kept) && same(row, &read));
+        let mut left = MOST_DEALT;
+        let dealt = [agreed, kept, read, vec![]].into_iter().find_map(|told| {
+            let rest = beside_what_is_told(&log.nodes, &told)?;
+            let has_row = |node: &NodeId| told.iter().any(|row| row.node == *node);
+            let without = known.iter().filter(|node| !has_row(node)).cloned().collect();
+            dealt(told, without, &rest, &is_it, &mut left)
+        });
+        let before_is_it = is_it(before).then(|| before.to_vec());
+        dealt.or(before_is_it)
     }
 
     /// The nodes of a unit in a location, as far as the plan and the log name them.
@@ -283,7 +299,7 @@ impl Drive<'_> {
         if self.state.speaks_for(location) == Some(unit)
             && let Some(planned) = self.state.planned(location)
         {
-            let owners = Owners::of(&self.state, location);
+            let owners = RowOwners::of(&self.state, location);
             let ids = planned.node_ids.as_ref().map(NodeSet::nodes).unwrap_or_default();
             let all = ids.into_iter().chain(planned.left_out.iter().cloned());
             known.extend(all.filter(|node| owners.owner(node) == Some(unit)));
@@ -292,55 +308,52 @@ impl Drive<'_> {
     }
 }
 
-/// The rows of a unit in a location.
-struct MadeWhole {
-    rows: Vec<NodeRow>,
-    /// How many nodes have no row, or one that says no more than the log.
-    lost: u32,
+/// These rows, and those of other nodes.
+fn beside(rows: &[NodeRow], others: &[NodeRow]) -> Vec<NodeRow> {
+    let all = others.iter().chain(rows).map(|row| (&row.node, row));
+    let all: BTreeMap<&NodeId, &NodeRow> = all.collect();
+    all.into_values().cloned().collect()
 }
 
-/// Rows beside what the log counts.
-struct Fitted {
-    /// All if they fit. Otherwise those whose outcome the log counts at least as often: where it counts fewer nodes than there are
-    /// rows, nobody can say which of the rows is true.
-    rows: Vec<NodeRow>,
-    /// Whether the log counts a node for each row.
-    fits: bool,
-    /// What the log counts beside them.
-    rest: Tally,
-}
-
-impl Fitted {
-    /// A row may say more than the log, which has the node as unknown then.
-    fn to(log: &Tally, rows: Vec<NodeRow>) -> Self {
-        let told: Tally = rows.iter().map(|row| row.outcome).collect();
-        let surplus = |outcome| told.count(outcome).saturating_sub(log.count(outcome));
-        let more: u32 = told.iter().map(|(outcome, _)| surplus(outcome)).sum();
-        let says_less = told
-            .iter()
-            .any(|(outcome, _)| outcome.is_unknown() && surplus(outcome) > 0);
-        let not_told = |outcome: NodeOutcome| log.count(outcome).saturating_sub(told.count(outcome));
-        let unknown = not_told(NodeOutcome::Unknown).saturating_add(not_told(NodeOutcome::RunningAtExpiry));
-        let fits = !says_less && more <= unknown;
-        let rows: Vec<NodeRow> = rows
-            .into_iter()
-            .filter(|row| fits || surplus(row.outcome) == 0)
-            .collect();
-        let mut more = if fits { more } else { 0 };
-        let told: Tally = rows.iter().map(|row| row.outcome).collect();
-        let mut rest = Tally::default();
-        for (outcome, n) in log.iter() {
-            let mut left = n.saturating_sub(told.count(outcome));
-            if outcome.is_unknown() {
-                let known = left.min(more);
-                (left, more) = (left.saturating_sub(known), more.saturating_sub(known));
-            }
-            if left > 0 {
-                rest.add(outcome, left);
-            }
-        }
-        Self { rows, fits, rest }
+/// What the log counts beside these rows. `None` if it counts less than they say.
+fn beside_what_is_told(log: &Tally, told: &[NodeRow]) -> Option<Tally> {
+    let told: Tally = told.iter().map(|row| row.outcome).collect();
+    let says_more = told.iter().any(|(outcome, n)| n > log.count(outcome));
+    let mut rest = Tally::default();
+    for (outcome, n) in log.iter() {
+        rest.add(outcome, n.saturating_sub(told.count(outcome)));
     }
+    (!says_more).then_some(rest)
+}
+
+/// These rows, and one by the log of each node that has none, such that they are those that the log means. `left` is how many ways
+/// to deal out what is left may be tried.
+fn dealt(
+    told: Vec<NodeRow>,
+    mut without: Vec<NodeId>,
+    rest: &Tally,
+    is_it: &impl Fn(&[NodeRow]) -> bool,
+    left: &mut usize,
+) -> Option<Vec<NodeRow>> {
+    if *left == 0 || u32::try_from(without.len()) != Ok(rest.total()) {
+        return None;
+    }
+    let Some(node) = without.pop() else {
+        *left -= 1;
+        let mut rows = told;
+        rows.sort_by(|a, b| a.node.cmp(&b.node));
+        return is_it(&rows).then_some(rows);
+    };
+    let outcomes: Vec<NodeOutcome> = rest.iter().filter(|(_, n)| *n > 0).map(|(it, _)| it).collect();
+    outcomes.into_iter().find_map(|outcome| {
+        let mut fewer = Tally::default();
+        for (other, n) in rest.iter() {
+            fewer.add(other, n.saturating_sub(u32::from(other == outcome)));
+        }
+        let mut told = told.clone();
+        told.push(by_the_log(node.clone(), outcome));
+        dealt(told, without.clone(), &fewer, is_it, left)
+    })
 }
 
 /// Whether a row says no more than the log.

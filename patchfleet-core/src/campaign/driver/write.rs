@@ -1,12 +1,12 @@
 //! What a driver appends to the log, and the rows that it keeps before.
 
-use super::rows_again::Owners;
 use super::{Drive, DriveError};
 use crate::campaign::clocks::Placed;
 use crate::campaign::collect::Settlement;
 use crate::campaign::facts::Fact;
 use crate::campaign::notice::Tried;
 use crate::campaign::polls::later;
+use crate::campaign::state::RowOwners;
 use crate::campaign::{Appended, LogKey};
 use crate::campaign::{Event, Record, STORE_CALLS_AT_ONCE};
 use crate::id::{Location, NodeId, UnitId};
@@ -109,8 +109,7 @@ impl Drive<'_> {
         missing.into_iter().flatten().collect()
     }
 
-    /// Keeps the rows of one location. A location whose nodes several units share has the rows of
-    /// all that settled so far.
+    /// Keeps the rows that units have in one location. Those of its other units stay.
     ///
     /// It is tried again for half an hour, or only `within` so long.
     pub(super) async fn put(
@@ -132,10 +131,10 @@ impl Drive<'_> {
         within: Option<SignedDuration>,
     ) -> PortResult<()> {
         let (campaign, rows) = (self.state.campaign(), &*self.driver.rows);
-        let attempt = self.rows_attempt(location);
+        let attempt = self.state.rows_attempt(location);
         let units: BTreeSet<UnitId> = new.iter().map(|(unit, _)| *unit).collect();
         let is_shared = self.state.units_at(location).any(|(id, _)| !units.contains(&id));
-        let owners = Owners::of(&self.state, location);
+        let owners = RowOwners::of(&self.state, location);
         let (new, units, owners) = (&new, &units, &owners);
         let put = || async move {
             let mut all: BTreeMap<NodeId, NodeRow> = BTreeMap::new();
@@ -156,14 +155,6 @@ impl Drive<'_> {
         };
         let subject = location.to_string();
         self.driver.patience(Tried::Rows, &subject).call(put, lasts).await
-    }
-
-    /// The attempt that rows of a location are of now: the newest of all units there, since their rows are kept together
-    /// and older ones are not read.
-    pub(super) fn rows_attempt(&self, location: &Location) -> u32 {
-        let there = self.state.units_at(location);
-        let attempts = there.map(|(id, unit)| unit.earlier_attempts.saturating_add(self.attempt(id)));
-        attempts.max().unwrap_or(1)
     }
 
     /// The rows that are kept of a location. Damaged ones are none: the tallies in the log stand, the report

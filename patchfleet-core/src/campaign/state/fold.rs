@@ -253,6 +253,7 @@ impl State {
                 offline_before,
                 detail,
                 not_well,
+                rows,
             } => {
                 if *outcome == LocationOutcome::NotStarted
                     && self.left_out_for.is_none()
@@ -271,6 +272,7 @@ impl State {
                         offline_before: *offline_before,
                         detail: detail.clone(),
                         not_well: not_well.clone(),
+                        rows: rows.clone(),
                         at,
                         number,
                     });
@@ -285,6 +287,7 @@ impl State {
                 offline_before,
                 detail,
                 not_well,
+                rows,
             } => {
                 self.rows_missing.remove(&(*unit, location.clone()));
                 let at = self.units.get_mut(unit);
@@ -296,6 +299,7 @@ impl State {
                     settled.offline_before = *offline_before;
                     detail.clone_into(&mut settled.detail);
                     settled.not_well.clone_from(not_well);
+                    settled.rows.clone_from(rows);
                 }
             }
             Event::RowsMissing { unit, location, .. } => {

@@ -5,7 +5,7 @@ use crate::budget::Seconds;
 use crate::campaign::clocks::Placed;
 use crate::campaign::ledger::UnitCounts;
 use crate::campaign::{AlarmStop, NotWell, StopMode};
-use crate::id::{CommandId, ExecutionId, Location, NodeId, UnitId, WriterId};
+use crate::id::{CommandId, ExecutionId, Location, NodeId, RowsDigest, UnitId, WriterId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::Tally;
 use crate::plan::Unit;
@@ -205,6 +205,8 @@ pub(crate) struct Settled {
     pub detail: String,
     /// Which of its nodes did not end well, where a bound on the values of a label has to know.
     pub not_well: NotWell,
+    /// Which row says what. `None` if its nodes are known by their number alone.
+    pub rows: Option<RowsDigest>,
     /// When.
     pub at: Timestamp,
     /// How many locations had settled before it.

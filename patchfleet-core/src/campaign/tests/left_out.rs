@@ -37,6 +37,7 @@ fn settled(location: &Location, unit: UnitId, outcome: LocationOutcome) -> Event
         offline_before: 0,
         detail: String::new(),
         not_well: Default::default(),
+        rows: None,
     }
 }
 
@@ -59,6 +60,7 @@ fn a_unit_that_settled_as_not_begun_is_not_begun_when_the_budget_has_room_again(
         offline_before: 0,
         detail: String::new(),
         not_well: Default::default(),
+        rows: None,
     };
     let events = vec![
         Event::Planned {

@@ -337,6 +337,7 @@ fn a_location_that_failed_and_of_whose_nodes_nothing_is_known_passes_no_gate() {
             offline_before: 0,
             detail: String::new(),
             not_well: Default::default(),
+            rows: None,
         };
         let well = std::iter::once(NodeOutcome::Done).collect();
         let state = after(

@@ -90,6 +90,7 @@ fn settled(
         offline_before: 0,
         detail: detail.to_owned(),
         not_well: Default::default(),
+        rows: None,
     }
 }
 
@@ -442,6 +443,7 @@ pub(super) fn whole() -> Writing {
             "damaged": ["i-00000000000000001"], "unknown": ["i-00000000000000002"],
         }))
         .unwrap(),
+        rows: Some("0123456789abcdef".parse().unwrap()),
     }]);
     // Whoever looks at unit 7 once more is told that AWS stopped it for an alarm.
     log.append(vec![Event::StoppedForAlarm {
