@@ -1,6 +1,6 @@
 //! Bugs that tests plant. What holds the laws has to notice each of them.
 
-use crate::draft::{Again, Draft, Has, Selector, Wave};
+use crate::draft::{Again, Deed, Draft, Fault, Has, How, Of, Selector, Wave};
 use jiff::Timestamp;
 use patchfleet_core::campaign::Rule;
 use patchfleet_core::internals::{Slip, with_slip, without};
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// A bug that a test plants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// This rule of admission is not asked.
+    /// This rule of admission is not asked, nor is the same asked anywhere else.
     NotAsked(Rule),
     /// The campaign is not told this part of its request.
     NotTold(Part),
@@ -78,6 +78,20 @@ impl Bug {
             Self::NotAsked(Rule::Labels) => wish.label.is_some(),
             Self::NotAsked(Rule::Freeze) | Self::NotTold(Part::Freezes) => !wish.freezes.is_empty(),
             Self::NotAsked(Rule::Calendars) | Self::NotTold(Part::Calendars) => !wish.calendars.is_empty(),
+            Self::NotAsked(Rule::Stop) => {
+                // What waits for a wave, or for its runbook to be the planned one, would do so for ever.
+                let mut cancels = draft.hands.iter().filter(|hand| !hand.is_of_nodes()).peekable();
+                cancels.peek().is_some()
+                    && wish.waves.is_empty()
+                    && cancels.all(|hand| matches!(hand.deed, Deed::CancelExecutions | Deed::CancelCommands))
+            }
+            Self::NotAsked(Rule::Order) => {
+                let slow = |fault: &Fault| {
+                    let is_slow = matches!(fault.how, How::Lost(_) | How::Late(_) | How::Delayed(_));
+                    fault.of == Of::Starts && is_slow
+                };
+                wish.locations.0 > 1 && draft.names_nodes() && draft.course.faults.iter().any(slow)
+            }
             Self::NotAsked(_) => true,
             Self::NotTold(Part::NodesAtOnce) => wish.nodes.0 == "1",
             Self::NotTold(Part::Cutoff) => wish.cutoff.is_some(),

@@ -200,13 +200,18 @@ fn accounted(run: &Run, done: &Done, asked: &Asked) {
         assert_eq!(
             (location.nodes.total() - location.joined) as usize,
             expected.len(),
-            "{at:?}: {known} rows: {location:?}"
+            "the report has not each node of the census once: {at:?}: {known} rows: {location:?}"
         );
     }
 }
 
 /// What a driver may leave open: somebody goes on later.
 fn may_give_up(run: &Run, done: &Done, error: &DriveError) {
+    let is_damaged = matches!(error, DriveError::Damaged { .. });
+    assert!(
+        !is_damaged,
+        "the log was damaged by its own drivers: {error}: {error:?}"
+    );
     let befell = &done.befell;
     let has_struck = |all: &[Of]| done.struck.keys().any(|(of, _)| all.contains(of));
     // A command that may have been sent cannot be looked for where the role is gone.
@@ -486,6 +491,11 @@ fn of_one(run: &Run, asked: &Asked) {
     let Ok(done) = &run.result else { return };
     let late = &done.befell.late;
     assert!(late.is_empty(), "a start was handed to AWS's port {late:?}");
+    let beside = &done.befell.beside;
+    assert!(
+        beside.is_empty(),
+        "a start was handed to AWS's port, and nobody knew whether another had taken effect: {beside:?}"
+    );
     for error in &done.befell.left_open {
         may_give_up(run, done, error);
     }

@@ -2,8 +2,8 @@
 //! and a line of care that is left out. Of the campaigns in which one may show, it shows in one of the first, and the law says so
 //! in its own words.
 //!
-//! The rules of stopping, of freezes and of calendars are asked once more right before a start is sent, and that of the order
-//! shows only where a start has no answer. So nothing is begun without these, as tests of the engine show.
+//! Some rules are asked once more right before a start is sent. A rule that is left out is left out there as well. That of the order
+//! shows only where a start has no answer at once.
 
 use patchfleet_core::campaign::Rule;
 use patchfleet_oracle::{Bug, Mix, Part, Slip, Trials};
@@ -71,6 +71,36 @@ fn a_breaker_or_an_alarm_that_is_not_heeded_is_noticed() {
 }
 
 #[test]
+fn a_stop_that_is_not_heeded_is_noticed() {
+    assert_noticed(
+        Mix::Calm,
+        &[(Bug::NotAsked(Rule::Stop), "after somebody's stop at")],
+    );
+}
+
+#[test]
+fn a_freeze_or_a_calendar_that_is_not_heeded_is_noticed() {
+    assert_noticed(
+        Mix::Calm,
+        &[
+            (Bug::NotAsked(Rule::Freeze), "began in Freeze"),
+            (Bug::NotAsked(Rule::Calendars), "the calendars had not been open"),
+        ],
+    );
+}
+
+#[test]
+fn a_start_beside_another_of_which_nobody_knows_is_noticed() {
+    assert_noticed(
+        Mix::Rough,
+        &[(
+            Bug::NotAsked(Rule::Order),
+            "nobody knew whether another had taken effect",
+        )],
+    );
+}
+
+#[test]
 fn times_that_a_campaign_does_not_know_are_noticed() {
     assert_noticed(
         Mix::Calm,
@@ -106,7 +136,10 @@ fn what_a_wave_has_of_its_own_and_a_campaign_does_not_know_is_noticed() {
     assert_noticed(
         Mix::Calm,
         &[
-            (Bug::NotTold(Part::WavePatch), "left == right"),
+            (
+                Bug::NotTold(Part::WavePatch),
+                "does not do what is asked for in its location",
+            ),
             (Bug::NotTold(Part::WaveNodes), "nodes at once, allowed are"),
             (
                 Bug::NotTold(Part::WaveLocations),
@@ -143,14 +176,23 @@ fn a_census_that_takes_a_failed_call_for_an_empty_location_is_noticed() {
 
 #[test]
 fn a_node_that_is_left_out_of_the_results_is_noticed() {
-    assert_noticed(Mix::Calm, &[(Bug::Slips(Slip::LosesANode), "left == right")]);
+    assert_noticed(
+        Mix::Calm,
+        &[(
+            Bug::Slips(Slip::LosesANode),
+            "the report has not each node of the census once",
+        )],
+    );
 }
 
 #[test]
 fn a_driver_that_takes_every_record_for_its_own_is_noticed() {
     assert_noticed(
         Mix::Rough,
-        &[(Bug::Slips(Slip::TakesEveryRecord), "a driver gave up")],
+        &[(
+            Bug::Slips(Slip::TakesEveryRecord),
+            "the log was damaged by its own drivers",
+        )],
     );
 }
 

@@ -203,8 +203,11 @@ pub(super) fn sent(run: &Run, asked: &Asked) {
         let doing = asked.at(&at);
         let said = |name: &str| command["parameters"][name][0].as_str();
         let operation = if doing.installs { "Install" } else { "Scan" };
-        assert_eq!(said("Operation"), Some(operation), "{command}");
-        assert_eq!(said("RebootOption"), Some(doing.reboot), "{command}");
+        assert_eq!(
+            (said("Operation"), said("RebootOption")),
+            (Some(operation), Some(doing.reboot)),
+            "a command does not do what is asked for in its location: {command}"
+        );
         let wave = asked.waves.get(&at).and_then(|wave| wish.waves.get(*wave));
         let nodes = wave.and_then(|wave| wave.own.nodes).unwrap_or(wish.nodes);
         // Of a start that names its nodes a share is told as a count.

@@ -48,6 +48,8 @@ pub(crate) struct Befell {
     pub(crate) sent_again: usize,
     /// Which starts were handed to AWS's port once their time was over.
     pub(crate) late: Vec<String>,
+    /// Which were handed to it while nobody knew whether another one had taken effect.
+    pub(crate) beside: Vec<String>,
 }
 
 /// A campaign that is being driven.
@@ -108,6 +110,7 @@ impl<'a> Driving<'a> {
         let mut befell = self.befell.into_inner();
         befell.blind.extend(self.faults.spans());
         befell.late = self.faults.late();
+        befell.beside = self.faults.beside();
         (befell, self.people.into_inner().unwrap(), self.faults)
     }
 
@@ -368,6 +371,7 @@ impl<'a> Driving<'a> {
             let lost = store.restore(&key, restore.records, is_of_driver);
             let mut befell = self.befell.borrow_mut();
             befell.lost_records += lost;
+            self.faults.forget();
             let blind = (self.driver_began(), self.now());
             befell.blind.push(blind);
         }

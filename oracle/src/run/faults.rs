@@ -30,6 +30,10 @@ struct Shared {
     spans: Mutex<BTreeMap<usize, (Timestamp, Timestamp)>>,
     /// What was handed to AWS's port once its time was over.
     late: Mutex<Vec<String>>,
+    /// The start of which nobody may know yet whether it took effect, and when it was handed to AWS's port.
+    in_doubt: Mutex<Option<(String, Timestamp)>>,
+    /// What was handed to AWS's port meanwhile.
+    beside: Mutex<Vec<String>>,
 }
 
 impl Faults {
@@ -43,6 +47,8 @@ impl Faults {
             struck: Mutex::default(),
             spans: Mutex::default(),
             late: Mutex::default(),
+            in_doubt: Mutex::default(),
+            beside: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -73,6 +79,16 @@ impl Faults {
     /// What was handed to AWS's port once its time was over.
     pub(super) fn late(&self) -> Vec<String> {
         self.shared.late.lock().unwrap().clone()
+    }
+
+    /// What was handed to AWS's port while nobody knew whether another start had taken effect.
+    pub(super) fn beside(&self) -> Vec<String> {
+        self.shared.beside.lock().unwrap().clone()
+    }
+
+    /// The log has lost its end, and maybe the start that is in doubt. Whether it is looked for shows in what takes effect twice.
+    pub(super) fn forget(&self) {
+        self.shared.in_doubt.lock().unwrap().take();
     }
 
     fn span(&self, fault: &Fault) -> (Timestamp, Timestamp) {

@@ -9,13 +9,17 @@ use patchfleet_core::port::{
     Automation, BoxFuture, CalendarsView, ChildView, Clock, CommandView, Commands, DocumentVersion,
     DocumentView, Documents, ExecutionView, Inventory, InvocationView, ListedCommand, ManagedNode,
     MemberPage, Page, PageToken, PatchListState, PatchStateView, PatchStates, PatchView, PortError,
-    PortErrorKind, PortResult, Resolution, Selection, SendRequest, StartRequest, StepView, StopType,
+    PortErrorKind, PortResult, Resolution, Selection, SendRequest, Sent, StartRequest, StepView, StopType,
 };
 use std::sync::Arc;
 use std::task::Poll;
 
 /// Within what time of its intent a start is sent.
 const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// For how long it counts that nobody knows whether a start took effect. A driver that looks for it in vain says so after two minutes
+/// from its intent, and a person's word is waited for. Then others may be begun.
+const IN_DOUBT_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a driver calls, with faults.
 struct Faulty<T: ?Sized> {
@@ -52,6 +56,57 @@ impl Faults {
         }
     }
 
+    /// A start is handed to a port: the only one of which nobody knows whether it takes effect. One that is sent again is the same.
+    fn is_made_alone<'a, T: Send + 'a>(
+        &'a self,
+        start: String,
+        call: BoxFuture<'a, PortResult<T>>,
+    ) -> BoxFuture<'a, PortResult<T>> {
+        let now = self.shared.clock.now();
+        let mut in_doubt = self.shared.in_doubt.lock().unwrap();
+        if let Some((other, at)) = in_doubt.as_ref()
+            && *other != start
+            && now.duration_since(*at) < IN_DOUBT_FOR
+        {
+            let beside = format!("{start} at {now}, and {other} was at {at}");
+            self.shared.beside.lock().unwrap().push(beside);
+        }
+        *in_doubt = Some((start.clone(), now));
+        drop(in_doubt);
+        Box::pin(async move {
+            let answer = call.await;
+            if answer.as_ref().err().is_none_or(|error| error.sent() == Sent::No) {
+                self.is_known(Some(&start));
+            }
+            answer
+        })
+    }
+
+    /// What became of a start is known: of this one, or of whichever it is.
+    fn is_known(&self, start: Option<&str>) {
+        let mut in_doubt = self.shared.in_doubt.lock().unwrap();
+        if in_doubt
+            .as_ref()
+            .is_some_and(|(one, _)| start.is_none_or(|start| one == start))
+        {
+            *in_doubt = None;
+        }
+    }
+
+    /// Looks for starts. What is found is known. One that cannot be looked for is given up.
+    fn looks<'a, T: Send + 'a>(
+        &'a self,
+        look: BoxFuture<'a, PortResult<Page<T>>>,
+    ) -> BoxFuture<'a, PortResult<Page<T>>> {
+        Box::pin(async move {
+            let answer = look.await;
+            if answer.as_ref().map_or(true, |page| !page.items.is_empty()) {
+                self.is_known(None);
+            }
+            answer
+        })
+    }
+
     /// A call that is not made after an instant. In memory a call takes effect in the turn in which it is answered.
     fn sent_by<'a, T: Send + 'a>(
         &self,
@@ -77,10 +132,11 @@ impl Automation for Faulty<dyn Automation> {
         not_after: Timestamp,
     ) -> BoxFuture<'_, PortResult<ExecutionId>> {
         self.faults.is_made_by(not_after);
-        self.faults.call(Of::Starts, || {
+        let call = self.faults.call(Of::Starts, || {
             let call = self.inner.start(request, token, not_after);
             self.faults.sent_by(not_after, call)
-        })
+        });
+        self.faults.is_made_alone(token.to_string(), call)
     }
 
     fn find(
@@ -89,8 +145,10 @@ impl Automation for Faulty<dyn Automation> {
         tag_key: &str,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ExecutionId>>> {
-        self.faults
-            .call(Of::Looks, || self.inner.find(document, tag_key, page))
+        let look = self
+            .faults
+            .call(Of::Looks, || self.inner.find(document, tag_key, page));
+        self.faults.looks(look)
     }
 
     fn execution(&self, id: &ExecutionId) -> BoxFuture<'_, PortResult<ExecutionView>> {
@@ -138,10 +196,12 @@ impl Commands for Faulty<dyn Commands> {
         not_after: Timestamp,
     ) -> BoxFuture<'_, PortResult<CommandId>> {
         self.faults.is_made_by(not_after);
-        self.faults.call(Of::Starts, || {
+        let call = self.faults.call(Of::Starts, || {
             let call = self.inner.send(location, request, not_after);
             self.faults.sent_by(not_after, call)
-        })
+        });
+        self.faults
+            .is_made_alone(format!("{:?}", request.settings.comment), call)
     }
 
     fn sent(
@@ -151,8 +211,10 @@ impl Commands for Faulty<dyn Commands> {
         after: Timestamp,
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ListedCommand>>> {
-        self.faults
-            .call(Of::Looks, || self.inner.sent(location, document, after, page))
+        let look = self
+            .faults
+            .call(Of::Looks, || self.inner.sent(location, document, after, page));
+        self.faults.looks(look)
     }
 
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {

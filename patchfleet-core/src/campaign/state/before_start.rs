@@ -1,6 +1,7 @@
 //! What is asked before each start, by the log: change calendars, and the CloudWatch alarm.
 
-use super::{State, breaker};
+use super::State;
+use crate::campaign::admission::{Rule, is_asked};
 use crate::campaign::{AlarmSaid, CalendarsSaid};
 
 impl State {
@@ -11,12 +12,13 @@ impl State {
 
     /// The same, unless they were open.
     pub(in crate::campaign) fn closed_calendars(&self) -> Option<&CalendarsSaid> {
-        self.calendars().filter(|said| **said != CalendarsSaid::Open)
+        self.calendars()
+            .filter(|said| **said != CalendarsSaid::Open && is_asked(Rule::Calendars))
     }
 
     /// What the CloudWatch alarm of the request said last, if it was asked. That it was in the state ALARM once stays so.
     pub(in crate::campaign) fn alarm(&self) -> Option<&AlarmSaid> {
-        self.alarm.as_ref().filter(|_| !breaker::is_alarm_left_out())
+        self.alarm.as_ref().filter(|_| is_asked(Rule::Alarm))
     }
 
     /// The same if nobody knows what state it is in.

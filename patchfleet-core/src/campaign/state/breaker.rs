@@ -1,6 +1,7 @@
 //! Where a campaign stands with its breakers.
 
 use super::{LocationState, State};
+use crate::campaign::admission::{Rule, is_asked};
 use crate::campaign::ledger::{Results, Settling};
 use crate::campaign::{AlarmSaid, AlarmStop};
 use crate::id::{AlarmName, Location, UnitId};
@@ -110,7 +111,7 @@ impl State {
     /// The breaker that has tripped. The alarm comes before failures, as what is stopped for it may count as failed.
     pub(in crate::campaign) fn breaker_stop(&self) -> Option<BreakerStop> {
         self.alarm_stop().or_else(|| {
-            (!is_left_out())
+            is_asked(Rule::Breaker)
                 .then(|| tripped(&self.plan.request.breaker, &self.ledger.settlings))
                 .flatten()
         })
@@ -210,28 +211,4 @@ fn tripped(limits: &Breaker, results: &Results) -> Option<BreakerStop> {
         of,
         allowed: limits.failure_share?,
     })
-}
-
-#[cfg(not(any(test, feature = "internals")))]
-fn is_left_out() -> bool {
-    false
-}
-
-#[cfg(not(any(test, feature = "internals")))]
-pub(in crate::campaign) fn is_alarm_left_out() -> bool {
-    false
-}
-
-/// Whether a test plants the bug that the breakers are not asked.
-#[cfg(any(test, feature = "internals"))]
-fn is_left_out() -> bool {
-    use crate::campaign::admission::{Rule, planted};
-    planted::is_left_out(Rule::Breaker)
-}
-
-/// Whether a test plants the bug that the alarm is not asked.
-#[cfg(any(test, feature = "internals"))]
-pub(in crate::campaign) fn is_alarm_left_out() -> bool {
-    use crate::campaign::admission::{Rule, planted};
-    planted::is_left_out(Rule::Alarm)
 }

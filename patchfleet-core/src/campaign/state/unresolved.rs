@@ -4,6 +4,7 @@
 //! until AWS shows its execution or a person has its start sent again.
 
 use super::{State, StopReason};
+use crate::campaign::admission::{Rule, is_asked};
 use crate::id::UnitId;
 use crate::plan::timeout_of;
 use crate::request::Dispatch;
@@ -50,7 +51,7 @@ impl State {
             true => self.keeps_from_sending_again(unit, now).is_some(),
             false => {
                 self.is_stopped(now)
-                    || self.plan.frozen(now).is_some()
+                    || (is_asked(Rule::Freeze) && self.plan.frozen(now).is_some())
                     || self.closed_calendars().is_some()
                     || self.unknown_alarm().is_some()
             }

@@ -2,6 +2,7 @@
 //! begun, and how the campaign ends.
 
 use super::{BreakerStop, LabelStop, LocationState, StartState, State, StopReason, UnitState};
+use crate::campaign::admission::{Rule, is_asked};
 use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::ExecutionStatus;
@@ -75,7 +76,10 @@ impl State {
 
     /// The last instant at which a start may be sent that may be sent now; `None` if neither a cutoff nor a freeze says so.
     pub(in crate::campaign) fn sends_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let freeze = self.plan.freeze_allows_until(now);
+        let freeze = self
+            .plan
+            .freeze_allows_until(now)
+            .filter(|_| is_asked(Rule::Freeze));
         self.begins_until().into_iter().chain(freeze).min()
     }
 
@@ -104,6 +108,10 @@ impl State {
 
     /// Whether no further unit is begun, at an instant that is not before the last record.
     pub(crate) fn is_stopped(&self, now: Timestamp) -> bool {
+        is_asked(Rule::Stop) && self.has_reason_to_stop(now)
+    }
+
+    fn has_reason_to_stop(&self, now: Timestamp) -> bool {
         self.abandoned.is_some()
             || self.asked.is_some()
             || self.runbook.is_some()

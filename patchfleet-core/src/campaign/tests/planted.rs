@@ -35,7 +35,7 @@ fn failing_first() -> World {
 }
 
 #[test]
-fn without_the_rule_of_stopping_a_start_is_intended_and_not_sent_as_it_is_asked_again_before() {
+fn without_the_rule_of_stopping_a_unit_is_begun_after_too_many_have_failed() {
     let world = failing_first();
     world.run();
     assert_eq!(begun(&world).0, 1);
@@ -44,12 +44,7 @@ fn without_the_rule_of_stopping_a_start_is_intended_and_not_sent_as_it_is_asked_
         let mut driver = ByHand::new(whole_life(&world, 1));
         let _ = (0..20_000).any(|_| driver.poll());
     });
-    let intended = world
-        .events()
-        .into_iter()
-        .filter(|event| matches!(event, Event::StartIntended { .. }));
-    assert!(intended.count() > 1, "the bug shows in the log");
-    assert_eq!(begun(&world).0, 1, "and nowhere else");
+    assert!(begun(&world).0 > 1, "the bug shows");
 }
 
 #[test]
@@ -111,15 +106,9 @@ fn without_the_rule_of_freezes_a_unit_is_begun_in_one() {
     let held = world();
     held.run();
     assert_eq!((begun(&held).0, begun_in_it(&held)), (1, 0));
-    // The start itself is kept back as well, so the bug shows in what is decided.
-    let state = after(&world(), vec![]);
-    let begins = || admit(&state, freezes::at("01:00")).begin;
-    assert_eq!(begins(), None);
-    assert_eq!(
-        without(Rule::Freeze, begins),
-        Some(UnitId::from_index(0)),
-        "the bug shows"
-    );
+    let world = world();
+    without(Rule::Freeze, || world.run());
+    assert_eq!((begun(&world).0, begun_in_it(&world)), (1, 1), "the bug shows");
 }
 
 #[test]
