@@ -144,6 +144,7 @@ fn may_slip(slip: Slip, draft: &Draft) -> bool {
         Slip::TakesEveryRecord => course.company.is_some(),
         Slip::TrustsTheLog => wish.sends_itself && course.restore.is_some(),
         Slip::TakesWhatMayRun => course.retries.first() == Some(&Again::Unreached),
+        Slip::RetriesWhatMayRun => course.retries.first() == Some(&Again::Failed),
         Slip::CountsAnew => {
             let fleet = wish.fleet.is_some_and(|fleet| fleet.damaged.is_some());
             let label = wish.label.is_some_and(|label| label.damaged.is_some());

@@ -210,6 +210,14 @@ fn a_second_attempt_of_what_may_run_is_noticed() {
 }
 
 #[test]
+fn a_retry_of_what_may_run_is_noticed() {
+    assert_noticed(
+        Mix::Rough,
+        &[(Bug::Slips(Slip::RetriesWhatMayRun), "is tried again by Failed")],
+    );
+}
+
+#[test]
 fn a_retry_that_counts_anew_is_noticed() {
     assert_noticed(
         Mix::Rough,

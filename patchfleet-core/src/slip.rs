@@ -12,6 +12,8 @@ pub enum Slip {
     TrustsTheLog,
     /// A second attempt takes nodes on which a command may be at work.
     TakesWhatMayRun,
+    /// A retry takes nodes of which nobody knows what they came to.
+    RetriesWhatMayRun,
     /// A retry counts nothing of what the campaigns before it have used of the bounds.
     CountsAnew,
     /// Nobody asks right before a start is sent whether its time is over.

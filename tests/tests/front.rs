@@ -33,6 +33,8 @@ mod pace;
 mod retry;
 #[path = "front/retry_rows.rs"]
 mod retry_rows;
+#[path = "front/retry_unknown.rs"]
+mod retry_unknown;
 #[path = "front/waits.rs"]
 mod waits;
 #[path = "front/waves_by_tag.rs"]

@@ -22,7 +22,7 @@ pub(super) fn again(run: &Run, first: &Done, asked: &Asked) {
         let of = before[before.len() - 1];
         let sent = sent(retry);
         takes_what_was_left((run, asked), of, tried.which, &sent);
-        nothing_is_at_work(retry, of, tried.which, &sent);
+        nothing_is_at_work(retry, tried.which, &sent);
         super::of_one(retry, &Asked::of_run(retry));
         // Over all of them together, and by the nodes of the first.
         bounded(retry, first);
@@ -71,10 +71,12 @@ fn takes_what_was_left(
                     NodeOutcome::NotRun => which != Again::Unreached,
                     NodeOutcome::Unreached if which == Again::Unreached => row.away,
                     NodeOutcome::Unreached => which == Again::Failed,
-                    NodeOutcome::Failed | NodeOutcome::Lost | NodeOutcome::Unknown => which == Again::Failed,
+                    NodeOutcome::Failed | NodeOutcome::Lost => which == Again::Failed,
                     NodeOutcome::PendingReboot => {
                         which == Again::Failed && asked.at(at).reboot == "RebootIfNeeded"
                     }
+                    // On a node of which nobody knows what it came to a command may be at work. These rows are as results were last
+                    // read.
                     _ => false,
                 };
                 assert!(
@@ -100,9 +102,8 @@ fn joins(run: &Run, at: &Pair) -> bool {
     run.draft.wish.selector == Selector::Group && joined.any(|hand| hand.location(&run.draft) == *at)
 }
 
-/// No node is sent a command while another one is at work on it, unless nobody could find out what became of it. A second
-/// attempt takes no node on which one began.
-fn nothing_is_at_work(retry: &Run, of: &Done, which: Again, sent: &BTreeMap<&str, (Pair, &Value)>) {
+/// No node is sent a command while another one is at work on it. A second attempt takes no node on which one began.
+fn nothing_is_at_work(retry: &Run, which: Again, sent: &BTreeMap<&str, (Pair, &Value)>) {
     let before = retry
         .all_commands()
         .filter(|one| retry.since.contains(id_of(one)));
@@ -118,13 +119,7 @@ fn nothing_is_at_work(retry: &Run, of: &Done, which: Again, sent: &BTreeMap<&str
         }
     }
     let mut open: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-    let rows = of.ended.rows.values().flatten();
-    let unknown = rows.filter(|row| row.outcome == NodeOutcome::Unknown);
-    let unknown: BTreeSet<&str> = unknown.map(|row| row.node.as_str()).collect();
     for (node, from, to, one) in all_at_work(retry) {
-        if unknown.contains(node) {
-            continue;
-        }
         let others = open.entry(node).or_default();
         for (since, until, other) in others.iter() {
             assert!(

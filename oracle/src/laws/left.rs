@@ -138,8 +138,7 @@ impl<'a> Left<'a> {
                     NodeOutcome::NotRun
                     | NodeOutcome::Unreached
                     | NodeOutcome::Failed
-                    | NodeOutcome::Lost
-                    | NodeOutcome::Unknown => true,
+                    | NodeOutcome::Lost => true,
                     NodeOutcome::PendingReboot => doing.installs && doing.reboot == "RebootIfNeeded",
                     _ => false,
                 },
@@ -218,9 +217,15 @@ impl<'a> Left<'a> {
         }
     }
 
-    /// The names of some nodes are not known, a location would come to another wave, or one was skipped.
+    /// The names of some nodes are not known, a location would come to another wave, one was skipped, or nobody knows whether what is
+    /// left is at work.
     fn is_not_retried(&self, reason: &RefusalReason) -> bool {
         let told = self.told();
+        if reason.subject.starts_with("campaign ") {
+            // Nothing can be tried, and on some nodes a command may be at work still.
+            let mut rows = told.iter().flat_map(|told| told.rows);
+            return self.surely_taken().is_empty() && rows.any(|row| row.outcome.is_unknown());
+        }
         let is_it = |at: &Pair| reason.subject == format!("{}/{}", at.0, at.1);
         let Some(told) = told.iter().find(|told| is_it(&told.at)) else {
             let skipped = self.of().plan.skipped.iter();

@@ -1,5 +1,6 @@
 //! A new campaign for the nodes of one that is over, and that it left.
 
+mod at_work;
 mod left;
 mod still_there;
 
@@ -15,6 +16,7 @@ use crate::request::{EmptyWave, PatchRequest, Selector, Wave};
 use crate::runbook;
 use crate::slip::{Slip, slips};
 use crate::text::{by_number, counted};
+use at_work::AtWork;
 use futures_util::{StreamExt as _, stream};
 pub(super) use left::left;
 use left::offline_before;
@@ -28,9 +30,12 @@ const ASKED_AT_ONCE: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retry {
-    /// Those that failed, were lost, were not reached or not run, and those of which nothing is known. And those that wait for a
-    /// reboot, if the request lets them reboot. What is `missing` patches, `unmanaged` or gone is left to a new run. A node on which
-    /// a command may still be at work (`running_at_expiry`) is sent no second one.
+    /// Those that failed, were lost, were not reached or not run. And those that wait for a reboot, if the request lets them
+    /// reboot: they have not come to their goal, and nothing runs there. What is `missing` patches, `unmanaged` or gone is left to a
+    /// new run. A node of which nobody knows what it came to
+    /// ([`unknown` and `running_at_expiry`](NodeOutcome::is_unknown)) is sent no second command, as one may be at work there still.
+    /// The plan says how many these are, and a retry that has no other is refused.
+    /// [`Campaign::collect_again`](super::Campaign::collect_again) may find out what became of them.
     Failed,
     /// Those alone that were not run because a window closed: where nothing was begun, or what ran was cancelled at the cutoff and
     /// nothing had failed.
@@ -46,10 +51,12 @@ impl Retry {
         match outcome {
             NodeOutcome::NotRun => self != Self::Unreached,
             NodeOutcome::Unreached => self != Self::NotRun,
-            NodeOutcome::Failed | NodeOutcome::Lost | NodeOutcome::Unknown => self == Self::Failed,
+            NodeOutcome::Failed | NodeOutcome::Lost => self == Self::Failed,
             NodeOutcome::PendingReboot => self == Self::Failed && !outcome.reaches_goal(goal),
-            // What runs there still would run beside it.
-            NodeOutcome::RunningAtExpiry => false,
+            // What may run there still would run beside it.
+            NodeOutcome::Unknown | NodeOutcome::RunningAtExpiry => {
+                self == Self::Failed && slips(Slip::RetriesWhatMayRun)
+            }
             NodeOutcome::Done | NodeOutcome::Missing | NodeOutcome::Unmanaged | NodeOutcome::Gone => false,
         }
     }
@@ -92,14 +99,16 @@ struct Tried {
     by: Option<CampaignId>,
 }
 
-fn already_tried(campaign: CampaignId, by: CampaignId) -> CampaignError {
-    CampaignError::Refused(Refusal {
-        reasons: vec![RefusalReason {
-            code: RefusalCode::NotRetried,
-            subject: format!("campaign {campaign}"),
-            detail: format!("campaign {by} has tried again what it left: retry that one, or run the request"),
-        }],
-    })
+fn refused(reasons: Vec<RefusalReason>) -> CampaignError {
+    CampaignError::Refused(Refusal { reasons })
+}
+
+fn already_tried(campaign: CampaignId, by: CampaignId) -> RefusalReason {
+    RefusalReason {
+        code: RefusalCode::NotRetried,
+        subject: format!("campaign {campaign}"),
+        detail: format!("campaign {by} has tried again what it left: retry that one, or run the request"),
+    }
 }
 
 impl Campaigns {
@@ -132,7 +141,7 @@ impl Campaigns {
         // What they have damaged counts against the bounds of the first campaign, and stands in their logs alone.
         let is_bounded = of.plan().fleet.is_some() || !of.plan().labels.is_empty();
         match tried.by {
-            Some(by) if is_bounded => Err(already_tried(campaign, by)),
+            Some(by) if is_bounded => Err(refused(vec![already_tried(campaign, by)])),
             _ => Ok(tried),
         }
     }
@@ -153,8 +162,8 @@ impl Campaigns {
     ///
     /// As [`plan`](Self::plan). [`CampaignError::Refused`] also if the campaign is open or was never begun, if it was planned from
     /// another account or Region, or runs a runbook of one's own, which cannot be told which nodes to patch. So it is if the names of
-    /// nodes are not known, which [`Campaign::collect_again`](super::Campaign::collect_again) may find out, or if a location does
-    /// not say which nodes are selected.
+    /// nodes are not known, which [`Campaign::collect_again`](super::Campaign::collect_again) may find out, if a location does
+    /// not say which nodes are selected, or if nothing can be tried and on some nodes a command may be at work still.
     pub async fn plan_retry(
         &self,
         of: &State,
@@ -235,10 +244,13 @@ impl Campaigns {
         if !reasons.is_empty() {
             return Err(CampaignError::Refused(Refusal { reasons }));
         }
+        let at_work = AtWork::of(of).filter(|_| which == Retry::Failed);
         let skipped = skipped_by(of);
         if let Some(by) = tried.by.filter(|_| theirs > 0) {
             if nodes.is_empty() {
-                return Err(already_tried(of.campaign(), by));
+                let at_work = at_work.iter().map(AtWork::refused);
+                let by_other = std::iter::once(already_tried(of.campaign(), by));
+                return Err(refused(by_other.chain(at_work).collect()));
             }
             told.push(format!(
                 "{} not retried, as campaign {by} has tried {} again",
@@ -247,11 +259,14 @@ impl Campaigns {
             ));
         }
         if nodes.is_empty() {
-            return match skipped.is_empty() {
+            let at_work = at_work.iter().map(AtWork::refused);
+            let reasons: Vec<_> = skipped.into_iter().chain(at_work).collect();
+            return match reasons.is_empty() {
                 true => Ok(RetryPlan::Nothing { told }),
-                false => Err(CampaignError::Refused(Refusal { reasons: skipped })),
+                false => Err(refused(reasons)),
             };
         }
+        told.extend(at_work.iter().map(AtWork::told));
         told.extend(
             skipped
                 .into_iter()

@@ -273,8 +273,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "cutoff"])]
     pub(crate) plan: Option<PathBuf>,
     /// Try again what a campaign that is over has left: its id, or the beginning of it. Nodes that failed, were lost, were not
-    /// reached or not run, and those of which nothing is known, are named in a new campaign of the same request, as far as the
-    /// request still selects them. So are those that wait for a reboot which the request lets them have. No other node is.
+    /// reached or not run are named in a new campaign of the same request, as far as the request still selects them. So are those
+    /// that wait for a reboot which the request lets them have. No other node is: where nobody knows what a node came to, a command
+    /// may be at work on it still.
     #[arg(long, value_name = "CAMPAIGN", conflicts_with_all = ["request", "plan", "carry_over"])]
     pub(crate) retry: Option<CampaignArg>,
     /// Begin with what the last campaign of the request left when its window (--cutoff) closed: the nodes that were not run,
