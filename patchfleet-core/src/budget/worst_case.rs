@@ -19,7 +19,8 @@ pub struct WorstCase {
     /// Starts that the plan needs. AWS takes about one per second.
     pub starts: u32,
     /// How many of the starts run side by side. All do if each unit can have a place of its own among the locations at
-    /// once.
+    /// once, up to the 100 automations that AWS runs at once in an account and Region unless the quota is larger. AWS takes more
+    /// starts, and these wait there.
     #[serde(default)]
     pub starts_at_once: u32,
     /// Locations that are patched at the same time.

@@ -215,6 +215,10 @@ pub fn build(
     let worst_case = worst_case(in_waves, total, &units, &paced, &budget, lifetime.as_ref());
     let worst_case = fleet.map_or(worst_case, |fleet| fleet.bounded(worst_case));
     let worst_case = labels::bounded(&labels, worst_case);
+    let worst_case = match dispatch {
+        Some(_) => worst_case,
+        None => dispatch::automations_at_most(worst_case),
+    };
     let longest = units
         .iter()
         .map(|(_, timeout)| *timeout)

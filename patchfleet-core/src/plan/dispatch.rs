@@ -1,7 +1,7 @@
 //! What a plan comes to by who sends its commands.
 
 use super::Plan;
-use crate::budget::Seconds;
+use crate::budget::{Seconds, WorstCase};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::text::counted;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,14 @@ pub(super) const AUTOMATIONS_AT_ONCE: u32 = 100;
 /// Commands that a driver sends in a second. Each waits for the answer to the one before, which takes about 0.2 s. AWS
 /// publishes no rate for SendCommand.
 pub(super) const SENDS_A_SECOND: u32 = 5;
+
+/// The most that can go wrong by Automation: no more starts run side by side than AWS runs automations.
+pub(super) fn automations_at_most(worst: WorstCase) -> WorstCase {
+    WorstCase {
+        starts_at_once: worst.starts_at_once.min(AUTOMATIONS_AT_ONCE),
+        ..worst
+    }
+}
 
 /// How a plan whose commands patchfleet sends itself compares with the same plan by Automation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +93,41 @@ impl Plan {
             Some(_) => "sent",
             None => "made",
         }
+    }
+
+    /// How many starts there are, how long they take, and how many of them run at the same time.
+    pub(super) fn side_by_side(&self) -> String {
+        let (all, at_once) = (self.worst_case.starts, self.worst_case.starts_at_once);
+        let pace = match self.dispatch {
+            Some(_) => format!("{all}, which patchfleet sends"),
+            None if all <= 1 || at_once <= 1 => format!("{all}, about {STARTS_A_SECOND} a second"),
+            None => format!(
+                "{all}, about {STARTS_A_SECOND} a second: {} for all of them{}",
+                Seconds::new(all.div_ceil(STARTS_A_SECOND).into()),
+                match at_once < all {
+                    true => ", if each has a place",
+                    false => "",
+                }
+            ),
+        };
+        match at_once {
+            _ if all <= 1 => pace,
+            n if n >= all => format!("{pace}; all run side by side"),
+            1 => format!("{pace}; one runs after another"),
+            AUTOMATIONS_AT_ONCE if self.dispatch.is_none() => format!(
+                "{pace}; {AUTOMATIONS_AT_ONCE} run side by side, in at least {} rounds: AWS runs no more automations at once, \
+                 unless your quota is larger",
+                self.rounds()
+            ),
+            n => format!("{pace}; {n} run side by side, and the others wait for their places"),
+        }
+    }
+
+    /// In how many rounds the starts run, wave by wave, if AWS runs no more automations at once than its quota has.
+    fn rounds(&self) -> usize {
+        let at_once = usize::try_from(AUTOMATIONS_AT_ONCE).unwrap_or(usize::MAX);
+        let waves = self.units.chunk_by(|a, b| a.wave == b.wave);
+        waves.map(|units| units.len().div_ceil(at_once)).sum()
     }
 
     /// How both ways compare, in words; `None` if Automation sends the commands.

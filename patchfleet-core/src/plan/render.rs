@@ -287,21 +287,6 @@ impl Plan {
         )
     }
 
-    /// How many starts there are, and how many of them run at the same time.
-    fn side_by_side(&self) -> String {
-        let (all, at_once) = (self.worst_case.starts, self.worst_case.starts_at_once);
-        let pace = match self.dispatch {
-            Some(_) => format!("{all}, which patchfleet sends"),
-            None => format!("{all}, about one per second"),
-        };
-        match at_once {
-            _ if all <= 1 => pace,
-            n if n >= all => format!("{pace}; all run side by side"),
-            1 => format!("{pace}; one runs after another"),
-            n => format!("{pace}; {n} run side by side, and the others wait for their places"),
-        }
-    }
-
     /// How the starts share what the request allows for all locations together.
     fn shared_out(&self) -> String {
         let (places, errors) = (

@@ -227,3 +227,69 @@ fn starts_that_name_nodes_have_two_lines_each_and_say_once_what_they_have_in_com
       Starts of one location are sent its limits as counts: as many nodes at once as MaxConcurrency is of all its nodes, and as many errors as MaxErrors leaves after those before.
     ");
 }
+
+/// Of 240 accounts with a location each, and a start for each location because of the breaker.
+fn many(places: &str, more: Value) -> Plan {
+    let accounts: Vec<String> = (0..240)
+        .map(|n| format!("{:012}", 200_000_000_000_u64 + n))
+        .collect();
+    let mut world = World::default();
+    world.add(CENTRAL, &["us-east-1"]);
+    for id in &accounts {
+        world.add(id, &["us-east-1"]);
+        *world.place(id, "us-east-1") = place(1, 0, 0);
+    }
+    let mut rest = json!({
+        "patch": {"operation": "Install"},
+        "budget": {"locations": {"max_concurrency": places, "max_errors": 1}},
+        "breaker": {"consecutive_failures": 3},
+    });
+    rest.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    let targets = json!({"resource_group": "W", "regions": ["us-east-1"], "accounts": accounts});
+    planned(&world, &request_with(targets, rest)).unwrap()
+}
+
+#[test]
+fn a_plan_says_how_long_its_starts_take_and_in_how_many_rounds_they_run_if_aws_does_not_run_all_at_once() {
+    let said = |plan: &Plan| {
+        let text = plan.to_text();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("  starts  ") || line.starts_with("  commands  "));
+        let line = line.unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        (plan.worst_case.starts_at_once, line)
+    };
+    let none = json!({});
+    assert_eq!(
+        said(&many("100%", none.clone())),
+        (
+            100,
+            "starts 240, about 1 a second: 4 min for all of them, if each has a place; 100 run side by side, in at least 3 rounds: \
+             AWS runs no more automations at once, unless your quota is larger"
+                .to_owned()
+        )
+    );
+    let waves = json!({"waves": [{"name": "canary", "locations": 120}]});
+    let (at_once, line) = said(&many("100%", waves));
+    assert_eq!(at_once, 100);
+    assert!(
+        line.contains("100 run side by side, in at least 4 rounds: AWS"),
+        "{line}"
+    );
+    assert_eq!(
+        said(&many("20", none)),
+        (
+            20,
+            "starts 240, about 1 a second: 4 min for all of them, if each has a place; 20 run side by side, and the others wait \
+             for their places"
+                .to_owned()
+        )
+    );
+    let (at_once, line) = said(&many("100%", json!({"automation": {"dispatch": "run-command"}})));
+    assert_eq!(
+        (at_once, line.as_str()),
+        (240, "commands 240, which patchfleet sends; all run side by side")
+    );
+}
