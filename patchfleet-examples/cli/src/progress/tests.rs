@@ -12,6 +12,10 @@ use std::sync::Mutex;
 use uuid::Uuid;
 
 /// What the two bars said of a campaign of the calm world, under these bounds as well, one after another.
+#[expect(
+    clippy::unwrap_used,
+    reason = "clippy lets #[test] functions do so, and this is their helper"
+)]
 async fn shown(bounds: &str) -> (Vec<String>, Vec<String>) {
     let request = PatchRequest::parse(format!("{}{bounds}", CALM.request).as_bytes(), Format::Toml).unwrap();
     let world = World {

@@ -49,7 +49,7 @@ fn plain_lines_say_when_each_wave_begins_and_how_much_of_each_bound_is_used_and_
 fn plain_lines_say_of_a_bound_that_aws_keeps_how_it_is_kept_and_how_many_locations_may_fail_still() {
     let bench = Bench::new();
     let bound = "\n[budget.fleet]\nmax_in_flight = 4\n";
-    bench.file("request.toml", &format!("{}{bound}", CALM.request));
+    bench.file("request.toml", format!("{}{bound}", CALM.request));
     let run = ["run", "--sim", "calm", "-f", "request.toml", "--sim-speed", SPEED];
     let ran = bench.run(&run).exits(0);
     let first = ran
