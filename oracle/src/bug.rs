@@ -150,6 +150,12 @@ fn may_slip(slip: Slip, draft: &Draft) -> bool {
             let label = wish.label.is_some_and(|label| label.damaged.is_some());
             (fleet || label) && course.retries.contains(&Again::Failed)
         }
+        Slip::UnknownTakesNoRoom => {
+            let is_denied = draft.hands.iter().any(|hand| hand.deed == Deed::DenyResults);
+            let fleet = wish.fleet.is_some_and(|fleet| fleet.damaged.is_some());
+            let label = wish.label.is_some_and(|label| label.damaged.is_some());
+            (fleet || label) && (is_denied || course.faults.iter().any(|fault| fault.of == Of::Results))
+        }
         Slip::SendsLate => !course.faults.is_empty() || !course.pauses.is_empty(),
         Slip::TakesEveryNode => {
             let is_a_part = matches!(wish.selector, Selector::Group | Selector::Tags);

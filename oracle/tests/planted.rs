@@ -226,6 +226,14 @@ fn a_retry_that_counts_anew_is_noticed() {
 }
 
 #[test]
+fn a_node_of_which_nothing_is_known_and_that_takes_no_room_is_noticed() {
+    assert_noticed(
+        Mix::Rough,
+        &[(Bug::Slips(Slip::UnknownTakesNoRoom), "damaged, allowed are")],
+    );
+}
+
+#[test]
 fn a_start_that_is_sent_late_is_noticed() {
     assert_noticed(
         Mix::Rough,

@@ -3,7 +3,7 @@
 //! Which nodes they were sent, and what became of these, is the simulator's own state.
 
 use super::asked::Asked;
-use super::bounded::{all_at_work, bounded};
+use super::bounded::{all_open, bounded};
 use super::{labels, left, pair};
 use crate::draft::{Again, Deed, Selector};
 use crate::run::{Done, Run, Tried};
@@ -119,7 +119,7 @@ fn nothing_is_at_work(retry: &Run, which: Again, sent: &BTreeMap<&str, (Pair, &V
         }
     }
     let mut open: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-    for (node, from, to, one) in all_at_work(retry) {
+    for (node, from, to, one) in all_open(retry) {
         let others = open.entry(node).or_default();
         for (since, until, other) in others.iter() {
             assert!(

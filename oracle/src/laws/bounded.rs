@@ -21,36 +21,62 @@ pub(super) fn comes_to(bound: &str, of: usize) -> usize {
     }
 }
 
-/// An invocation that began, with its node and the time from which and until which AWS counts it as open.
+/// An invocation that began, with its node and the time from which and until which it is at work.
 type AtWork<'a> = (&'a str, Timestamp, Timestamp, &'a Value);
 
 /// The invocations of this campaign that began.
 pub(super) fn at_work(run: &Run) -> Vec<AtWork<'_>> {
-    began(run.commands())
+    began(run.commands(), in_truth(run))
 }
 
 /// The invocations of every campaign that began.
 pub(super) fn all_at_work(run: &Run) -> Vec<AtWork<'_>> {
-    began(run.all_commands())
+    began(run.all_commands(), in_truth(run))
 }
 
-fn began<'a>(commands: impl Iterator<Item = &'a Value>) -> Vec<AtWork<'a>> {
+/// The same, each as long as AWS counts it as open.
+pub(super) fn all_open(run: &Run) -> Vec<AtWork<'_>> {
+    began(run.all_commands(), end)
+}
+
+/// Until when an invocation is at work. Where the campaign holds its nodes' places, a script that runs on after its command has
+/// expired holds one as long as it does. Where AWS paces the nodes, nobody can hold a place back for it. A node that went down is at
+/// work on nothing, and AWS's word on when it was given up is the last one.
+fn in_truth(run: &Run) -> impl Fn(&Value) -> Timestamp {
+    let down: BTreeSet<String> = run
+        .nodes()
+        .into_iter()
+        .filter(|(_, node)| node["online"] == false)
+        .map(|(id, _)| id.to_owned())
+        .collect();
+    let is_kept = run.draft.wish.bounds_name_nodes() && !is_taken_away(run);
+    move |one| {
+        let counts = is_kept && !down.contains(one["node"].as_str().unwrap());
+        let until = one["at_work_until"].as_str();
+        let until = until.map_or(Timestamp::MAX, |at| at.parse().unwrap());
+        end(one).max(if counts { until } else { Timestamp::MIN })
+    }
+}
+
+fn began<'a>(
+    commands: impl Iterator<Item = &'a Value>,
+    until: impl Fn(&Value) -> Timestamp,
+) -> Vec<AtWork<'a>> {
     let all = commands.flat_map(|command| command["invocations"].as_array().unwrap());
     all.filter(|one| !one["started"].is_null())
         .map(|one| {
             (
                 one["node"].as_str().unwrap(),
                 time(&one["started"]),
-                end(one),
+                until(one),
                 one,
             )
         })
         .collect()
 }
 
-/// The nodes that the campaign damaged: its command failed there, or patches did, or the node did not come back although nobody
-/// took it away.
-pub(super) fn damaged<'a>(run: &Run, at_work: &[AtWork<'a>]) -> BTreeSet<&'a str> {
+/// Whether somebody else takes nodes away, or brings them back.
+fn is_taken_away(run: &Run) -> bool {
     let takes_away = [
         Deed::Stop,
         Deed::Terminate,
@@ -58,7 +84,13 @@ pub(super) fn damaged<'a>(run: &Run, at_work: &[AtWork<'a>]) -> BTreeSet<&'a str
         Deed::GainAgent,
         Deed::Start,
     ];
-    let is_taken_away = run.draft.hands.iter().any(|hand| takes_away.contains(&hand.deed));
+    run.draft.hands.iter().any(|hand| takes_away.contains(&hand.deed))
+}
+
+/// The nodes that the campaign damaged: its command failed there, or patches did, or the node did not come back although nobody
+/// took it away.
+pub(super) fn damaged<'a>(run: &Run, at_work: &[AtWork<'a>]) -> BTreeSet<&'a str> {
+    let is_taken_away = is_taken_away(run);
     let nodes: BTreeMap<&str, &Value> = run.nodes();
     // A node that was tried again is what its last command left.
     let last: BTreeMap<&str, _> = at_work.iter().map(|one| (one.0, one)).collect();
@@ -73,16 +105,15 @@ pub(super) fn damaged<'a>(run: &Run, at_work: &[AtWork<'a>]) -> BTreeSet<&'a str
         .collect()
 }
 
-/// Whether an invocation was open while another began.
+/// How many nodes were at work when another one began, at most.
 pub(super) fn most_at_once(at_work: &[AtWork<'_>]) -> usize {
-    let open = |at: Timestamp| {
-        at_work
-            .iter()
-            .filter(move |(_, from, to, _)| *from <= at && at < *to)
+    let open = |at: Timestamp| -> BTreeSet<&str> {
+        let open = at_work.iter().filter(|(_, from, to, _)| *from <= at && at < *to);
+        open.map(|(node, ..)| *node).collect()
     };
     at_work
         .iter()
-        .map(|(_, from, ..)| open(*from).count())
+        .map(|(_, from, ..)| open(*from).len())
         .max()
         .unwrap_or(0)
 }

@@ -107,6 +107,7 @@ fn invocation(one: &Invocation) -> Value {
         "response_code": one.response_code,
         "started": one.started,
         "ended": one.ended,
+        "at_work_until": one.at_work_until(),
     })
 }
 

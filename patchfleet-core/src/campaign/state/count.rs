@@ -7,6 +7,7 @@ use crate::campaign::ledger::{
 };
 use crate::id::{Location, UnitId};
 use crate::outcome::{LocationOutcome, NodeOutcome};
+use crate::slip::{Slip, slips};
 
 /// What an event is about: whose entries it changes.
 #[derive(Debug, Clone, Copy)]
@@ -334,7 +335,9 @@ impl State {
             is_late: self.may_pass_cutoff(at),
             errors: if unit.named.is_empty() { 0 } else { errors(at) },
             damaged: nodes(at, NodeOutcome::is_damaged),
-            unknown: nodes(at, NodeOutcome::is_unknown),
+            unknown: nodes(at, |outcome| {
+                outcome.is_unknown() && !slips(Slip::UnknownTakesNoRoom)
+            }),
             unreached_nodes: nodes(at, |outcome| outcome == NodeOutcome::Unreached)
                 .saturating_sub(at.settled.as_ref().map_or(0, |settled| settled.offline_before)),
             progress: self.progress_of(unit, location, at),

@@ -7,6 +7,7 @@ use crate::id::{NodeId, UnitId};
 use crate::outcome::NodeOutcome;
 use crate::plan::{Cells, value_in_words};
 use crate::request::LabelKey;
+use crate::slip::{Slip, slips};
 use crate::text::{by_number, counted};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -210,7 +211,10 @@ impl State {
             let entry = InCell {
                 in_flight: 0,
                 damaged: damaged(number, most),
-                unknown: unknown(number, most),
+                unknown: match slips(Slip::UnknownTakesNoRoom) {
+                    true => 0,
+                    false => unknown(number, most),
+                },
             };
             (number, entry)
         });

@@ -107,6 +107,8 @@ pub struct Invocation {
     /// Whether the node works on although the invocation has ended. Nobody told the node that it was
     /// given up.
     pub(crate) runs_on: bool,
+    /// Until when it did, if it has come to an end since.
+    pub(crate) ran_on_until: Option<Timestamp>,
     /// The event of its execution timeout, while there is one.
     pub(in crate::world) timeout: Option<Scheduled>,
     /// Whether the ramp of the rate control has counted it.
@@ -184,6 +186,13 @@ impl InvocationState {
 }
 
 impl Invocation {
+    /// Until when the node was at work, whether or not Systems Manager had given it up by then. `None`: it never was, or is still.
+    #[must_use]
+    pub fn at_work_until(&self) -> Option<Timestamp> {
+        let is_over = self.started.is_some() && !self.runs_on;
+        self.ran_on_until.or(self.ended.filter(|_| is_over))
+    }
+
     /// How far it is.
     #[must_use]
     pub fn state(&self) -> InvocationState {

@@ -23,6 +23,7 @@ impl Invocations {
             ended: None,
             response_code: -1,
             runs_on: false,
+            ran_on_until: None,
             counted: false,
             timeout: None,
             trouble: None,

@@ -345,7 +345,9 @@ impl World {
         let timeout = invocation.timeout.take();
         if invocation.state.is_terminal() {
             // It was given up, and its work has only now come to an end.
-            invocation.runs_on = false;
+            if std::mem::take(&mut invocation.runs_on) {
+                invocation.ran_on_until = Some(now);
+            }
             self.call_off(timeout, self.turn_of_command(id));
             return self.is_through(id, node);
         }
