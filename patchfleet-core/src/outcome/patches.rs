@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub const PATCHES_NAMED: usize = 20;
 
 /// How many nodes are asked for the names of their patches at most when results are read, since each is a call of its
-/// own. Results are read for each unit of each location. The nodes are the first by their ids.
+/// own. Results are read for each unit of each location. The nodes are the first by their ids. Once the campaign is over, all others
+/// may be asked as well, so many at a time.
 pub(crate) const NODES_NAMED: usize = 10;
 
 /// How many characters are kept of a patch's id, classification and severity.
@@ -71,7 +72,7 @@ pub struct NamesUnread {
 pub enum NamesUnreadReason {
     /// Nobody has asked yet.
     NotAsked,
-    /// Other nodes were asked, and no more than ten of a unit in a location are.
+    /// Other nodes were asked, and no more than ten of a unit in a location are while the campaign is open.
     TooManyNodes,
     /// AWS did not allow the call: this node's, or that of another node of the location before.
     Denied,
@@ -151,14 +152,19 @@ impl PatchNames {
         Self::unread(shortfall, NamesUnreadReason::of(error), why)
     }
 
-    /// Whether another call may give names: nobody has asked yet, or AWS did not say.
+    /// Whether another call may give names: nobody has asked for this node yet, or AWS did not say.
     pub(crate) fn may_be_read(&self) -> bool {
         let unread = self.unread.as_ref();
         unread.is_some_and(|unread| {
             use NamesUnreadReason as R;
             match unread.reason {
-                R::NotAsked | R::NotRead | R::Denied | R::Invalid | R::ReportedAnew | R::Other => true,
-                R::TooManyNodes => false,
+                R::NotAsked
+                | R::TooManyNodes
+                | R::NotRead
+                | R::Denied
+                | R::Invalid
+                | R::ReportedAnew
+                | R::Other => true,
             }
         })
     }

@@ -178,8 +178,9 @@ struct Reading<'a> {
 impl Reading<'_> {
     async fn read(&mut self, most: usize) {
         for (node, (shortfall, _)) in self.short.iter().skip(most) {
-            let why =
-                format!("only the first {NODES_NAMED} such nodes of a unit in a location are asked for them");
+            let why = format!(
+                "while the campaign is open only the first {NODES_NAMED} such nodes of a unit in a location are asked for them"
+            );
             let names = PatchNames::unread(*shortfall, NamesUnreadReason::TooManyNodes, why);
             self.names.insert(node.clone(), names);
         }

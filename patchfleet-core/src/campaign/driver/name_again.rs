@@ -16,6 +16,14 @@ use std::collections::BTreeMap;
 /// For how long the names of patches are asked for in all, each time that results of a campaign are read again.
 pub(super) const NAMED_AGAIN_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
+/// A location in which nodes may have no names yet.
+struct Place {
+    location: Location,
+    unit: UnitId,
+    /// Of the nodes up to this one no more is read now.
+    after: Option<NodeId>,
+}
+
 /// New names for nodes, each with the row that they are for.
 type Named = BTreeMap<NodeId, (NodeRow, PatchNames)>;
 
@@ -39,15 +47,30 @@ impl Drive<'_> {
         });
         let mut places: BTreeMap<Location, UnitId> = settled.collect();
         places.retain(|location, _| self.is_done_with(location));
-        let places: Vec<(Location, UnitId)> = places.into_iter().collect();
-        for some in places.chunks(READS_AT_ONCE) {
-            let reads = some
-                .iter()
-                .map(|(location, unit)| self.read_new_names(location, *unit, until));
-            let read = join_all(reads).await;
-            for ((location, _), named) in some.iter().zip(read) {
-                self.keep_names(location, named).await;
+        let places = places.into_iter();
+        let mut places: Vec<Place> = places
+            .map(|(location, unit)| Place {
+                location,
+                unit,
+                after: None,
+            })
+            .collect();
+        // No location keeps the others waiting for longer than the time that one has at once.
+        while !places.is_empty() {
+            let mut unfinished = vec![];
+            for some in places.chunks(READS_AT_ONCE) {
+                let reads = some.iter().map(|place| self.read_new_names(place, until));
+                let read = join_all(reads).await;
+                for (place, (named, after)) in some.iter().zip(read) {
+                    self.keep_names(&place.location, named).await;
+                    unfinished.extend(after.map(|after| Place {
+                        location: place.location.clone(),
+                        unit: place.unit,
+                        after: Some(after),
+                    }));
+                }
             }
+            places = unfinished;
         }
     }
 
@@ -86,29 +109,29 @@ impl Drive<'_> {
         }
     }
 
-    /// The names that can be read now of nodes of a location that have none yet.
+    /// The names that can be read now of nodes of a location that have none yet. And after which node to go on, if there was no
+    /// time for all and some have been read.
     ///
     /// Only a patch state that is provably of this campaign counts, by its snapshot and by the numbers in the row: the
     /// next run writes over it.
-    async fn read_new_names(&self, location: &Location, unit: UnitId, until: Timestamp) -> Named {
+    async fn read_new_names(&self, place: &Place, until: Timestamp) -> (Named, Option<NodeId>) {
         let mut named = Named::new();
-        let Ok(rows) = self.driver.rows.rows(self.state.campaign(), location).await else {
-            return named;
+        let (campaign, location) = (self.state.campaign(), &place.location);
+        let Ok(rows) = self.driver.rows.rows(campaign, location).await else {
+            return (named, None);
         };
-        let has_names = |row: &&NodeRow| row.patches.as_ref().is_some_and(|names| !names.named.is_empty());
-        let of_units = self.state.units_at(location).count().saturating_mul(NODES_NAMED);
-        let most = of_units.saturating_sub(rows.iter().filter(has_names).count());
         let may_be_read = |row: &&NodeRow| {
             row.shortfall().is_some() && row.patches.as_ref().is_none_or(PatchNames::may_be_read)
         };
+        let is_next = |row: &&NodeRow| place.after.as_ref().is_none_or(|after| row.node > *after);
         let wanted: BTreeMap<NodeId, &NodeRow> = rows
             .iter()
             .filter(may_be_read)
-            .take(most)
+            .filter(is_next)
             .map(|row| (row.node.clone(), row))
             .collect();
         if wanted.is_empty() {
-            return named;
+            return (named, None);
         }
         let port = &*self.driver.patch_states;
         let nodes: Vec<NodeId> = wanted.keys().cloned().collect();
@@ -116,11 +139,11 @@ impl Drive<'_> {
         let until = until.min(later(clock.now(), NAMED_WITHIN));
         let states = fleet::patch_states(port, location, &nodes, READS_AT_ONCE);
         let Some(Ok(states)) = by(clock, until, states).await else {
-            return named;
+            return (named, None);
         };
-        let own = self.state.campaign().snapshot_id().to_string();
-        let operation = self.state.operation_of(unit);
-        let short: Short = states
+        let own = campaign.snapshot_id().to_string();
+        let operation = self.state.operation_of(place.unit);
+        let mut short: Short = states
             .into_iter()
             .filter_map(|(node, state)| {
                 let row = wanted.get(&node)?;
@@ -134,12 +157,24 @@ impl Drive<'_> {
                 is_own.then_some((node, (shortfall, state)))
             })
             .collect();
-        let names = read_names(port, location, &short, most, (clock, until)).await;
-        for (node, names) in names.into_iter().filter(|(_, names)| !names.named.is_empty()) {
-            if let Some(row) = wanted.get(&node) {
-                named.insert(node, ((*row).clone(), names));
+        // What is read of a few nodes is sure once it is read, whatever time is left for the others.
+        let mut after = None;
+        while let Some(last) = short.keys().take(NODES_NAMED).next_back().cloned() {
+            let mut others = short.split_off(&last);
+            short.extend(others.remove_entry(&last));
+            let names = read_names(port, location, &short, NODES_NAMED, (clock, until)).await;
+            let before = named.len();
+            for (node, names) in names.into_iter().filter(|(_, names)| !names.named.is_empty()) {
+                if let Some(row) = wanted.get(&node) {
+                    named.insert(node, ((*row).clone(), names));
+                }
             }
+            if named.len() == before {
+                return (named, after);
+            }
+            after = Some(last);
+            short = others;
         }
-        named
+        (named, None)
     }
 }

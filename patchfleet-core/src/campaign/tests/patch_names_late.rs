@@ -209,6 +209,32 @@ fn collect_asks_for_names_for_a_minute_at_most_and_fails_for_none() {
     }
 }
 
+/// Each call for names takes three seconds, so the first nodes of a location take most of its time.
+#[test]
+fn collect_asks_for_the_names_of_all_nodes_and_goes_on_where_it_had_no_time_for_more() {
+    let own = own_snapshot();
+    let mut world = with((1..=95).map(|n| short(n, 1, 0, Some(own))).collect());
+    world.plan.request.budget.nodes.max_errors = "100%".parse().unwrap();
+    world.agree();
+    world.run();
+    let named = || rows(&world).iter().filter(|row| !ids(row).is_empty()).count();
+    assert_eq!(named(), 10);
+    assert_eq!(unread(&rows(&world)[94]), Some(NamesUnreadReason::TooManyNodes));
+    *world.aws.names_take.lock().unwrap() = SignedDuration::from_secs(3);
+    let (began, mut before, mut times) = (world.clock.now(), named(), 0);
+    while named() < 95 {
+        finish(orderly(&world, 2).collect_again(world.campaign())).unwrap();
+        assert!(named() > before, "nothing comes of it: {before}");
+        (before, times) = (named(), times + 1);
+    }
+    assert_eq!(times, 2);
+    assert!(world.clock.now().duration_since(began) <= SignedDuration::from_secs(120));
+    let mut all: Vec<_> = asked(&world).into_iter().map(|(node, _)| node).collect();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 95);
+}
+
 /// Rows that cannot be kept, or not even be read.
 struct Broken {
     inner: Arc<dyn NodeRows>,

@@ -153,7 +153,7 @@ fn nameless(state: &State, row: &NodeRow) -> Option<Nameless> {
     };
     match names.unread.as_ref()?.reason {
         R::Denied => Some(Nameless::Denied),
-        R::NotAsked | R::NotRead | R::ReportedAnew => Some(Nameless::Otherwise),
-        R::TooManyNodes | R::Invalid | R::Other => None,
+        R::NotAsked | R::TooManyNodes | R::NotRead | R::ReportedAnew => Some(Nameless::Otherwise),
+        R::Invalid | R::Other => None,
     }
 }
