@@ -30,6 +30,7 @@ mod gone;
 mod hooks;
 mod in_wave;
 mod installed;
+mod killed_everywhere;
 mod labels;
 mod late;
 pub(super) mod late_answers;
