@@ -95,6 +95,12 @@ impl Counts {
             ),
             ("an alarm", alarm.is_some()),
             ("an alarm that is handed on", wish.hands_an_alarm_on()),
+            ("bounds on accounts or Regions", !wish.other_labels.is_empty()),
+            ("offline nodes left out", wish.offline == "skip"),
+            (
+                "a wave of a share",
+                in_waves(|wave| matches!(wave.has, Has::ShareOfLocations(_) | Has::ShareOfNodes(_))),
+            ),
             ("freezes", !wish.freezes.is_empty()),
             ("change calendars", !wish.calendars.is_empty()),
             ("a cutoff", wish.cutoff.is_some()),

@@ -3,6 +3,7 @@
 
 mod breaker;
 mod course;
+mod further;
 mod hand;
 mod obstacle;
 mod random;
@@ -12,6 +13,7 @@ mod wish;
 
 pub(crate) use breaker::{Alarm, Breaker};
 pub(crate) use course::{Again, Collects, Course, Fault, How, Of, Pause, Who};
+pub(crate) use further::By;
 pub(crate) use hand::{Deed, Hand};
 pub(crate) use obstacle::{IfUnknown, Obstacle};
 pub(crate) use random::drafts;
@@ -121,7 +123,8 @@ impl Draft {
             || self.wish.bounds_name_nodes()
     }
 
-    /// The nodes that are selected and listed at the start, by place: those that commands are sent to.
+    /// The nodes that are selected and listed at the start, by place, and that the request does not leave out: those that commands are
+    /// sent to.
     pub(crate) fn listed(&self) -> BTreeSet<(String, usize)> {
         let mut listed = self.selected();
         let all: BTreeSet<(String, usize)> = self
@@ -130,7 +133,10 @@ impl Draft {
             .map(|(place, number, machine, _)| (machine.id(place, number), place))
             .collect();
         listed.retain(|one| all.contains(one));
-        listed
+        match self.wish.offline {
+            "skip" => listed.intersection(&self.online()).cloned().collect(),
+            _ => listed,
+        }
     }
 
     /// The selected nodes that answer at the start, by place.

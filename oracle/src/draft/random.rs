@@ -6,6 +6,7 @@ mod when;
 mod wish;
 
 use super::course::{Course, courses};
+use super::further::further;
 use super::obstacle::obstacles;
 use super::{Death, Deed, Draft, Hand, Machine, Place, REGIONS, Selector, Wish};
 use proptest::prelude::*;
@@ -89,14 +90,16 @@ fn hand(deed: impl Strategy<Value = Deed>, at: impl Strategy<Value = u32>) -> im
 
 /// Worlds of one to three accounts in two Regions, with a request and up to four deeds of others. Rough ones have drivers beside
 /// each other, calls that fail, sleeps, logs that lose their end, and further campaigns for what was left. Of both, a tenth meets with
-/// obstacles when it is planned.
+/// obstacles when it is planned, and some say what few requests do.
 pub(crate) fn drafts(rough: bool) -> BoxedStrategy<Draft> {
-    let with = |(mut draft, (obstacles, if_unknown)): (Draft, _)| {
+    let with = |(mut draft, (obstacles, if_unknown), more): (Draft, _, _)| {
         draft.obstacles = obstacles;
         draft.wish.if_unknown = if_unknown;
-        draft
+        draft.with(more)
     };
-    (planned_drafts(rough), obstacles()).prop_map(with).boxed()
+    (planned_drafts(rough), obstacles(), further())
+        .prop_map(with)
+        .boxed()
 }
 
 fn planned_drafts(rough: bool) -> BoxedStrategy<Draft> {

@@ -27,6 +27,10 @@ pub(crate) enum Has {
     Count(u32),
     /// As many as have so many nodes together.
     Nodes(u32),
+    /// So many of a hundred, each drawn by itself.
+    ShareOfLocations(u32),
+    /// As many as have so many of a hundred of the nodes together.
+    ShareOfNodes(u32),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +107,8 @@ impl Wave {
             }
             Has::Count(count) => asked["locations"] = json!(count),
             Has::Nodes(count) => asked["nodes"] = json!(count),
+            Has::ShareOfLocations(percent) => asked["locations"] = json!(format!("{percent}%")),
+            Has::ShareOfNodes(percent) => asked["nodes"] = json!(format!("{percent}%")),
         }
         if let Some(minutes) = self.soak_minutes {
             asked["soak"] = json!(format!("{minutes}m"));

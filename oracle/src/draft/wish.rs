@@ -1,6 +1,6 @@
 //! What a request asks for.
 
-use super::{Breaker, Calendar, Draft, Freeze, GROUP, IfUnknown, REGIONS, WAVES, Wave};
+use super::{Breaker, By, Calendar, Draft, Freeze, GROUP, IfUnknown, REGIONS, WAVES, Wave};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -22,7 +22,12 @@ pub(crate) struct Wish {
     /// How many locations at once, and how many may fail.
     pub(crate) locations: (u32, &'static str),
     pub(crate) fleet: Option<Fleet>,
+    /// On each value of the tag `Service`.
     pub(crate) label: Option<Label>,
+    /// On the nodes of each account, or Region.
+    pub(crate) other_labels: Vec<(By, Label)>,
+    /// What becomes of nodes that do not answer: `target` or `skip`.
+    pub(crate) offline: &'static str,
     /// The waves that the request names, at most two. What they leave is the rest.
     pub(crate) waves: Vec<Wave>,
     /// Whether the person who is waited for approves. Otherwise the campaign is stopped.
@@ -42,12 +47,12 @@ pub(crate) struct Fleet {
     pub(crate) unreached: Option<&'static str>,
 }
 
-/// Bounds on each value of the tag `Service`, as the request has them. At least one is there.
+/// Bounds on each value of a label, as the request has them. At least one is there.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Label {
     pub(crate) in_flight: Option<&'static str>,
     pub(crate) damaged: Option<&'static str>,
-    /// `together` or `unbounded`.
+    /// `together` or `unbounded`. Every node has an account and a Region.
     pub(crate) untagged: &'static str,
 }
 
@@ -65,6 +70,7 @@ impl Wish {
         let mut waves = self.waves.iter();
         self.fleet.is_some_and(|fleet| fleet.damaged.is_some())
             || self.label.is_some()
+            || !self.other_labels.is_empty()
             || waves.any(|wave| wave.own.damaged.is_some())
     }
 
@@ -111,7 +117,7 @@ impl Draft {
             "policy": {
                 "gone": wish.gone, "nothing_selected": "succeed",
                 "unknown": wish.if_unknown.unknown, "denied": wish.if_unknown.denied,
-                "at_cutoff": wish.cutoff.map_or("cancel", |(_, then)| then),
+                "offline": wish.offline, "at_cutoff": wish.cutoff.map_or("cancel", |(_, then)| then),
             },
             "budget": {
                 "nodes": { "max_concurrency": wish.nodes.0, "max_errors": wish.nodes.1 },
@@ -133,14 +139,22 @@ impl Draft {
                 .filter_map(|(key, bound)| Some((key.to_owned(), json!(bound?))));
             asked["budget"]["fleet"] = Value::Object(bounds.collect());
         }
-        if let Some(label) = wish.label {
-            let mut asked_of = json!({ "by": "tag:Service", "untagged": label.untagged });
+        let by_tag = wish.label.map(|label| {
+            let asked_of = json!({ "by": "tag:Service", "untagged": label.untagged });
+            (asked_of, label)
+        });
+        let others = wish.other_labels.iter();
+        let others = others.map(|(by, label)| (json!({ "by": by.key() }), *label));
+        for (mut asked_of, label) in by_tag.into_iter().chain(others) {
             for (key, bound) in [("max_in_flight", label.in_flight), ("max_damaged", label.damaged)] {
                 if let Some(bound) = bound {
                     asked_of[key] = json!(bound);
                 }
             }
-            asked["budget"]["labels"] = json!([asked_of]);
+            match asked["budget"]["labels"].as_array_mut() {
+                Some(labels) => labels.push(asked_of),
+                None => asked["budget"]["labels"] = json!([asked_of]),
+            }
         }
         if !wish.waves.is_empty() {
             let tags = [0, 1, 0, 2][self.seed as usize % 4];

@@ -107,7 +107,7 @@ fn waves(
             .position(|wave| match wave.has {
                 Has::Region(region) => at.1 == Draft::location(region).1,
                 Has::Account(account) => at.0 == Draft::location(account * 2).0,
-                Has::Count(_) | Has::Nodes(_) => draft
+                Has::Count(_) | Has::Nodes(_) | Has::ShareOfLocations(_) | Has::ShareOfNodes(_) => draft
                     .wish
                     .waves
                     .get(said)
@@ -130,7 +130,29 @@ fn waves(
             Has::Nodes(count) => {
                 has_so_many_nodes(draft, (&waves, census), number, (count as usize, is_further));
             }
-            Has::Region(_) | Has::Account(_) => {}
+            Has::ShareOfLocations(percent) => {
+                let has = waves.values().filter(|wave| **wave == number).count();
+                let left = waves.values().filter(|wave| **wave >= number).count();
+                let is_all = has == left || percent < 100;
+                assert!(
+                    is_all && has >= left.min(1),
+                    "wave {number} has {has} locations of {left}, and is to have {percent}% and at least one"
+                );
+            }
+            Has::ShareOfNodes(percent) if !is_further => {
+                let online = draft.online().into_iter();
+                let online: BTreeSet<Pair> = online.map(|(_, place)| Draft::location(place)).collect();
+                let could = waves
+                    .iter()
+                    .filter(|(at, wave)| **wave >= number && online.contains(*at));
+                let all: usize = could
+                    .filter_map(|(at, _)| census.get(at))
+                    .map(BTreeSet::len)
+                    .sum();
+                let most = all * percent as usize / 100;
+                has_so_many_nodes(draft, (&waves, census), number, (most, is_further));
+            }
+            Has::Region(_) | Has::Account(_) | Has::ShareOfNodes(_) => {}
         }
     }
     waves

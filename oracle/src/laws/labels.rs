@@ -1,27 +1,42 @@
-//! Law 4: under a bound on the values of a tag, no more nodes of one value are at work at once, and no more end damaged, than the
+//! Law 4: under a bound on the values of a label, no more nodes of one value are at work at once, and no more end damaged, than the
 //! request allows, wherever they are.
 //!
-//! Which value a node has is the simulator's own state, as is when it is at work and what becomes of it. What a bound comes to is
+//! Which value of a tag a node has, and where it is, is the simulator's own state, as is when it is at work and what becomes of it. What a bound comes to is
 //! reckoned from the draft.
 
 use super::bounded::{all_at_work, comes_to, damaged, most_at_once};
-use crate::draft::Draft;
+use crate::draft::{Draft, Label};
 use crate::run::{Done, Run};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn bounded(run: &Run, done: &Done) {
-    let Some(label) = run.draft.wish.label else {
-        return;
-    };
     let nodes = run.nodes();
-    let value = |node: &str| nodes[node]["tags"]["Service"].as_str().unwrap_or("none");
+    let wish = &run.draft.wish;
+    if let Some(label) = wish.label {
+        let service = |node: &str| {
+            nodes[node]["tags"]["Service"]
+                .as_str()
+                .unwrap_or("none")
+                .to_owned()
+        };
+        by_value(run, done, label, service);
+    }
+    for (by, label) in &wish.other_labels {
+        by_value(run, done, *label, |node| {
+            nodes[node][by.key()].as_str().unwrap().to_owned()
+        });
+    }
+}
+
+/// What holds of each value of a label.
+fn by_value(run: &Run, done: &Done, label: Label, value: impl Fn(&str) -> String) {
     let planned: BTreeSet<(String, String)> = done
         .plan
         .locations
         .iter()
         .map(|at| (at.account.to_string(), at.region.to_string()))
         .collect();
-    let mut all: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut all: BTreeMap<String, usize> = BTreeMap::new();
     for (node, place) in run.draft.listed() {
         if planned.contains(&Draft::location(place)) {
             *all.entry(value(&node)).or_default() += 1;

@@ -55,6 +55,8 @@ pub(super) fn wish() -> BoxedStrategy<Wish> {
                     locations,
                     fleet,
                     label,
+                    other_labels: vec![],
+                    offline: "target",
                     waves,
                     approves,
                     breaker,
