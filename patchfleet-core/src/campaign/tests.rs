@@ -54,6 +54,7 @@ mod presigned;
 mod reopened;
 mod rows_lost;
 mod rows_missing;
+mod rows_of_the_log;
 mod runbook;
 mod send_once;
 mod sent_again;

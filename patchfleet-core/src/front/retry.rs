@@ -7,8 +7,8 @@ mod still_there;
 use super::{CampaignError, Campaigns, Planned};
 use crate::campaign::{State, StopReason};
 use crate::expand::expand;
-use crate::id::{CampaignId, Location, NodeId};
-use crate::outcome::{Goal, NodeOutcome};
+use crate::id::{CampaignId, Location, NodeId, UnitId};
+use crate::outcome::{Goal, NodeOutcome, NodeRow};
 use crate::plan::{Followed, LeftBounds, Plan, Planning, Retried, require_central};
 use crate::port::PortErrorKind;
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
@@ -342,9 +342,18 @@ impl Campaigns {
             }
             // Rows that say something else than the log would have nodes patched again that are done.
             let of_units = of.rows_by_unit(&location, &rows);
-            let other = of_units
-                .iter()
-                .find(|(unit, rows)| !of.has_rows(**unit, &location, rows));
+            let is_other = |unit: UnitId, rows: &[NodeRow]| {
+                let settled = of
+                    .units()
+                    .get(&unit)
+                    .and_then(|unit| unit.locations.get(&location)?.settled.as_ref());
+                let by_log = settled.into_iter().flat_map(|settled| settled.nodes.iter());
+                let mut outcomes = by_log
+                    .map(|(outcome, _)| outcome)
+                    .chain(rows.iter().map(|row| row.outcome));
+                outcomes.any(|outcome| which.takes(outcome, goal)) && !of.has_rows(unit, &location, rows)
+            };
+            let other = of_units.iter().find(|(unit, rows)| is_other(**unit, rows));
             if let Some((unit, _)) = other.filter(|_| unnamed == 0 && !whole) {
                 reasons.push(RefusalReason {
                     code: RefusalCode::NotRetried,

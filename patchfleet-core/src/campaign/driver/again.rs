@@ -2,14 +2,13 @@
 
 use super::merge::merged;
 use super::read_results::named_until;
-use super::rows_again::is_by_the_log;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::Appended;
 use crate::campaign::collect::{Collected, NAMED_WITHIN, Settlement, nodes};
 use crate::campaign::facts::cancel_seen;
 use crate::campaign::notice::Tried;
 use crate::campaign::{Event, State};
-use crate::id::{CampaignId, Location, UnitId};
+use crate::id::{CampaignId, Location, RowsDigest, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::outcome::NodeRow;
 use crate::port::PortResult;
@@ -58,7 +57,8 @@ impl Driver {
             let reason = match drive.read_again(unit, &location).await {
                 Ok(reading) => {
                     if reading.unread.is_none() || drive.tells_more(unit, &location, &reading.settlement) {
-                        drive.replace(unit, &location, reading.settlement).await?;
+                        let digest = NodeRow::digest(&reading.settlement.rows);
+                        drive.replace(unit, &location, reading.settlement, digest).await?;
                     }
                     reading.unread
                 }
@@ -110,7 +110,12 @@ impl Drive<'_> {
     pub(super) async fn read_again(&mut self, unit: UnitId, location: &Location) -> Result<Reading, String> {
         let settlement = self.read_alone(unit, location).await?;
         let kept = self.kept_of(unit, location, &settlement).await;
-        let kept = kept.map_err(|error| error.reason())?;
+        let mut kept = kept.map_err(|error| error.reason())?;
+        if !self.state.has_rows(unit, location, &kept) {
+            // Rows of somebody else say nothing of what the log counts.
+            let whole = self.made_whole(unit, location, settlement.rows.clone(), &kept);
+            kept = whole.unwrap_or(kept);
+        }
         let settlement = merged(settlement, kept, self.state.goal_of(unit));
         let unread = still_unread(&settlement);
         Ok(Reading { settlement, unread })
@@ -162,8 +167,7 @@ impl Drive<'_> {
                 || named.is_some_and(|named| named.contains(&row.node))
                 || settlement.rows.iter().any(|told| told.node == row.node)
         };
-        let told = |row: &NodeRow| is_own(row) && !is_by_the_log(row);
-        Ok(kept.into_iter().filter(told).collect())
+        Ok(kept.into_iter().filter(is_own).collect())
     }
 
     /// Whether this says of more nodes what became of them than the log does. What the rows kept is in it, so
@@ -194,12 +198,14 @@ impl Drive<'_> {
                 continue;
             };
             let mut settlement = reading.settlement;
-            if reading.unread.is_some() {
+            let mut digest = NodeRow::digest(&settlement.rows);
+            if reading.unread.is_some() || digest == known.rows {
                 settlement.outcome = known.outcome;
                 settlement.nodes = known.nodes;
                 settlement.detail = known.detail;
+                digest = known.rows;
             }
-            self.replace(unit, &location, settlement).await?;
+            self.replace(unit, &location, settlement, digest).await?;
             // A unit that was never begun has nothing to read again. Each is tried once.
             let at = (unit, location);
             if self.state.rows_missing().any(|missing| *missing == at) {
@@ -209,13 +215,14 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Keeps the rows, then says so. Whoever else does the same meanwhile may have read more, so after
+    /// Keeps the rows, then says so, and which rows the log counts. Whoever else does the same meanwhile may have read more, so after
     /// each conflict the results are read once more before rows are kept.
     async fn replace(
         &mut self,
         unit: UnitId,
         location: &Location,
         mut settlement: Settlement,
+        mut digest: Option<RowsDigest>,
     ) -> Result<(), DriveError> {
         let mut raced = false;
         while self.state.unread().contains(&(unit, location.clone())) {
@@ -230,7 +237,7 @@ impl Drive<'_> {
                 offline_before: settlement.offline_before(&self.state, location),
                 detail: settlement.detail.clone(),
                 not_well: self.state.not_well(&settlement.rows),
-                rows: NodeRow::digest(&settlement.rows),
+                rows: digest.clone(),
             };
             if self.append(cancel.into_iter().chain([read]).collect()).await? == Appended::Yes {
                 return Ok(());
@@ -238,6 +245,7 @@ impl Drive<'_> {
             raced = true;
             if let Ok(newer) = self.read_again(unit, location).await {
                 settlement = newer.settlement;
+                digest = NodeRow::digest(&settlement.rows);
             }
         }
         if raced {

@@ -31,8 +31,8 @@ impl Drive<'_> {
     /// Reads them, and keeps them in the rows. The log says nothing of it, since nothing follows from a name. What cannot
     /// be read or kept is no error, and neither is what there is no time for: who asks once more gets it.
     ///
-    /// Only a location of which nothing else is to be read is looked at, in a campaign that is over. Who mends rows of it meanwhile
-    /// is seen afterwards.
+    /// Only a location of which nothing else is to be read is looked at, in a campaign that is over. Somebody else may mend rows of it
+    /// meanwhile, so the rows are compared with the log afterwards.
     pub(super) async fn name_again(&mut self) {
         let clock = &*self.driver.clock;
         let until = later(clock.now(), self.names_left);

@@ -1,5 +1,5 @@
-//! Rows that the log counts and the store lacks. Drivers that keep rows of one location at once may write over each
-//! other's, as its rows are kept as one.
+//! Rows that are not those that the log counts: the store lacks some, or has others. Drivers that keep rows of one location at once
+//! may write over each other's, as its rows are kept as one.
 
 use super::read_results::named_until;
 use super::{Drive, DriveError, StillUnread};
@@ -15,6 +15,7 @@ use crate::problem::chain;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 /// How often the rows of a location are looked at again after they were kept. Each further look means that somebody else
 /// wrote over them meanwhile.
@@ -25,11 +26,14 @@ const LOOKS: usize = 5;
 /// then, `collect` reads.
 const CHECKED_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
+/// How many locations are looked at before what they lack is mended.
+const LOOKED_AT_TOGETHER: usize = 1_000;
+
 /// How long rows are mended where the driver stops for now, at most.
 const MENDED_FOR_NOW_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 
-/// How many ways to deal out what the log counts are tried, at most.
-const MOST_DEALT: usize = 2_000;
+/// How many rows are looked at, at most, where each way is tried to deal out what the log counts. With 50 nodes these are 2,000 ways.
+const MOST_DEALT: usize = 100_000;
 
 /// Why a row says no more than the log.
 const LOST: &str = "its row was lost, and its result could not be read again";
@@ -50,11 +54,14 @@ impl Drive<'_> {
     /// has gone on, it is to be seen again.
     pub(super) async fn check_rows(&mut self) {
         let before = self.state.next_seq();
-        let mut locations = self.settled_locations();
-        let (doubted, company) = (&self.rows_doubted, self.has_company);
-        locations.retain(|at| company || doubted.contains(at) || self.state.units_at(at).count() > 1);
+        let all = self.settled_locations();
+        let is_likely = |at: &Location| self.rows_doubted.contains(at) || self.state.units_at(at).count() > 1;
+        let (likely, mut others): (BTreeSet<_>, BTreeSet<_>) = all.into_iter().partition(is_likely);
+        if !self.has_company {
+            others.clear();
+        }
         let is_long = self.has_time_for_rows();
-        let mended = self.mend_in_time(locations).await;
+        let mended = self.mend_in_time([likely, others].into()).await;
         let now = self.state.next_seq();
         let is_seen = match mended {
             Some(mended) if mended.has_failed => true,
@@ -80,7 +87,7 @@ impl Drive<'_> {
     }
 
     /// What came of it, if all was looked at in time.
-    async fn mend_in_time(&mut self, locations: BTreeSet<Location>) -> Option<Mended> {
+    async fn mend_in_time(&mut self, locations: Vec<BTreeSet<Location>>) -> Option<Mended> {
         let clock = self.driver.clock.clone();
         let until = named_until(clock.now(), CHECKED_WITHIN, self.stops_at);
         // In a box, as what is awaited below it is deep for whoever awaits a whole run.
@@ -92,7 +99,7 @@ impl Drive<'_> {
     pub(super) async fn mend_doubted_rows(&mut self) {
         let locations = self.take_doubted();
         // What cannot be kept here, `collect` keeps.
-        let _ = self.mend_in_time(locations).await;
+        let _ = self.mend_in_time(vec![locations]).await;
     }
 
     /// The same where the driver stops for now: nobody else has its doubts.
@@ -101,7 +108,7 @@ impl Drive<'_> {
         if !locations.is_empty() {
             let clock = self.driver.clock.clone();
             let until = later(clock.now(), MENDED_FOR_NOW_WITHIN);
-            let _ = by(&*clock, until, self.mend_rows(locations).boxed()).await;
+            let _ = by(&*clock, until, self.mend_rows(vec![locations]).boxed()).await;
         }
     }
 
@@ -115,7 +122,7 @@ impl Drive<'_> {
     /// Sees, once a campaign is over, that each node has its row.
     pub(super) async fn mend_all_rows(&mut self) -> Mended {
         match self.state.finished() {
-            Some(_) => self.mend_rows(self.settled_locations()).boxed().await,
+            Some(_) => self.mend_rows(vec![self.settled_locations()]).boxed().await,
             None => Mended::default(),
         }
     }
@@ -125,9 +132,20 @@ impl Drive<'_> {
         settled.map(|(_, location, _)| location.clone()).collect()
     }
 
-    /// Compares the rows that are kept of each location with what the log says. What is missing is read again and kept. Once
-    /// the store does not answer for a location, it is not asked about more of them.
-    async fn mend_rows(&mut self, locations: BTreeSet<Location>) -> Mended {
+    /// Compares the rows that are kept of each location with what the log says, some after the others. What is missing is read again
+    /// and kept. Once the store does not answer for a location, it is not asked about more of them.
+    async fn mend_rows(&mut self, locations: Vec<BTreeSet<Location>>) -> Mended {
+        let mut mended = Mended::default();
+        let locations: Vec<Location> = locations.into_iter().flatten().collect();
+        for some in locations.chunks(LOOKED_AT_TOGETHER) {
+            if self.mend_some(some, &mut mended).await.is_break() {
+                break;
+            }
+        }
+        mended
+    }
+
+    async fn mend_some(&mut self, locations: &[Location], mended: &mut Mended) -> ControlFlow<()> {
         let drive = &*self;
         let looks: Vec<_> = locations
             .iter()
@@ -138,7 +156,7 @@ impl Drive<'_> {
             })
             .collect();
         let mut looks = stream::iter(looks).buffer_unordered(STORE_CALLS_AT_ONCE);
-        let (mut mended, mut lacking) = (Mended::default(), vec![]);
+        let (mut lacking, mut goes_on) = (vec![], ControlFlow::Continue(()));
         while let Some(look) = looks.next().await {
             match look {
                 Ok((location, lacks)) => lacking.extend(lacks.then(|| location.clone())),
@@ -147,6 +165,7 @@ impl Drive<'_> {
                     let (location, reason) = (location.clone(), error.chain());
                     mended.lost.push(StillUnread { location, reason });
                     if error.kind().is_transient() {
+                        goes_on = ControlFlow::Break(());
                         break;
                     }
                 }
@@ -154,14 +173,14 @@ impl Drive<'_> {
         }
         drop(looks);
         for location in lacking {
-            if let Err(error) = self.mend_location(&location, &mut mended).await {
+            if let Err(error) = self.mend_location(&location, mended).await {
                 let reason = chain(&error);
                 mended.has_failed = true;
                 mended.lost.push(StillUnread { location, reason });
-                break;
+                return ControlFlow::Break(());
             }
         }
-        mended
+        goes_on
     }
 
     /// Sees that a location has its rows, and keeps them if it lacks some.
@@ -172,29 +191,23 @@ impl Drive<'_> {
     ) -> Result<(), DriveError> {
         let campaign = self.state.campaign();
         let failed = |source| DriveError::Rows { campaign, source };
-        let mut lost = BTreeMap::new();
+        let (mut lost, mut others) = (BTreeMap::new(), BTreeSet::<UnitId>::new());
         let mut any = false;
         for look in 0..=LOOKS {
             let kept = self.kept_patiently(location).await.map_err(failed)?;
             let mut lacking = self.lacking(location, &kept);
             // What could not be made whole a moment ago cannot be now.
-            lacking.retain(|unit, _| lost.get(unit).is_none_or(|lost| *lost == 0));
+            lacking.retain(|unit, _| lost.get(unit).is_none_or(|lost| *lost == 0) && !others.contains(unit));
             let mut new = vec![];
             for (unit, before) in lacking {
-                if look == LOOKS {
-                    lost.insert(
-                        unit,
-                        self.came_to(unit, location).map_or(0, |at| at.nodes.total()),
-                    );
-                    continue;
+                let mut made = None;
+                if look < LOOKS {
+                    let read = self.read_alone(unit, location).await;
+                    let read = read.map_or_else(|_| vec![], |settlement| settlement.rows);
+                    made = self.made_whole(unit, location, read, &before);
                 }
-                let read = self.read_alone(unit, location).await;
-                let read = read.map_or_else(|_| vec![], |settlement| settlement.rows);
-                let Some(made) = self.made_whole(unit, location, read, &before) else {
-                    lost.insert(
-                        unit,
-                        self.came_to(unit, location).map_or(0, |at| at.nodes.total()),
-                    );
+                let Some(made) = made else {
+                    others.insert(unit);
                     continue;
                 };
                 let by_log = made.iter().filter(|row| is_by_the_log(row)).count();
@@ -213,11 +226,11 @@ impl Drive<'_> {
             self.catch_up().await?;
         }
         let lost = lost.into_values().fold(0_u32, u32::saturating_add);
-        if lost > 0 {
-            let reason = format!(
-                "the rows of {} were lost, and could not be read again",
-                nodes(lost)
-            );
+        if lost > 0 || !others.is_empty() {
+            let reason = match others.is_empty() {
+                true => format!("the rows of {} were lost, and could not be read again", nodes(lost)),
+                false => "rows of its nodes are missing or are not those that the log counts, and could not be read again".to_owned(),
+            };
             let location = location.clone();
             mended.lost.push(StillUnread { location, reason });
         } else if any {
@@ -253,7 +266,7 @@ impl Drive<'_> {
     /// A row that says something else than the log would have a node patched again that is done. So nothing is guessed: rows
     /// are these only if the log's digest says so. A node whose result reads otherwise by now, or not at all, gets a row by the log
     /// if few enough ways are left to deal out what the log counts that all can be tried.
-    fn made_whole(
+    pub(super) fn made_whole(
         &self,
         unit: UnitId,
         location: &Location,
@@ -264,9 +277,12 @@ impl Drive<'_> {
         let digest = log.rows.as_ref()?;
         let is_it = |rows: &[NodeRow]| NodeRow::digest(rows).as_ref() == Some(digest);
         let kept: Vec<NodeRow> = before.iter().filter(|row| !is_by_the_log(row)).cloned().collect();
+        // Of a node that the log does not have, such as one that was registered since, nothing is wanted.
+        let mut read = read;
+        read.retain(|row| log.nodes.count(row.outcome) > 0 || kept.iter().any(|one| one.node == row.node));
         let whole = [
-            beside(&read, &kept),
             beside(&kept, &read),
+            beside(&read, &kept),
             read.clone(),
             kept.clone(),
         ];
@@ -275,19 +291,20 @@ impl Drive<'_> {
         }
         let mut known = self.known_nodes(unit, location);
         known.extend(kept.iter().chain(&read).map(|row| row.node.clone()));
-        let same = |row: &NodeRow, others: &[NodeRow]| {
-            let other = others.iter().find(|other| other.node == row.node);
-            other.is_none_or(|other| other.outcome == row.outcome)
+        let outcomes = |rows: &[NodeRow]| -> BTreeMap<NodeId, NodeOutcome> {
+            rows.iter().map(|row| (row.node.clone(), row.outcome)).collect()
         };
-        let mut agreed = beside(&read, &kept);
-        agreed.retain(|row| same(row, &kept) && same(row, &read));
-        let mut left = MOST_DEALT;
-        let dealt = [agreed, kept, read, vec![]].into_iter().find_map(|told| {
-            let rest = beside_what_is_told(&log.nodes, &told)?;
-            let has_row = |node: &NodeId| told.iter().any(|row| row.node == *node);
-            let without = known.iter().filter(|node| !has_row(node)).cloned().collect();
-            dealt(told, without, &rest, &is_it, &mut left)
+        let (of_kept, of_read) = (outcomes(&kept), outcomes(&read));
+        let mut agreed = beside(&kept, &read);
+        agreed.retain(|row| {
+            let is_same = |of: &BTreeMap<NodeId, NodeOutcome>| {
+                of.get(&row.node).is_none_or(|outcome| *outcome == row.outcome)
+            };
+            is_same(&of_kept) && is_same(&of_read)
         });
+        let dealt = [agreed, kept, read, vec![]]
+            .into_iter()
+            .find_map(|told| dealt(&log.nodes, told, &known, &is_it));
         let before_is_it = is_it(before).then(|| before.to_vec());
         dealt.or(before_is_it)
     }
@@ -315,49 +332,87 @@ fn beside(rows: &[NodeRow], others: &[NodeRow]) -> Vec<NodeRow> {
     all.into_values().cloned().collect()
 }
 
-/// What the log counts beside these rows. `None` if it counts less than they say.
-fn beside_what_is_told(log: &Tally, told: &[NodeRow]) -> Option<Tally> {
-    let told: Tally = told.iter().map(|row| row.outcome).collect();
-    let says_more = told.iter().any(|(outcome, n)| n > log.count(outcome));
-    let mut rest = Tally::default();
-    for (outcome, n) in log.iter() {
-        rest.add(outcome, n.saturating_sub(told.count(outcome)));
-    }
-    (!says_more).then_some(rest)
-}
-
-/// These rows, and one by the log of each node that has none, such that they are those that the log means. `left` is how many ways
-/// to deal out what is left may be tried.
+/// The rows that the log means: these, and one by the log of each other node that is known. Where the log counts fewer nodes of an
+/// outcome than there are rows, nobody can say which of these rows are true, and none of them is taken.
 fn dealt(
-    told: Vec<NodeRow>,
-    mut without: Vec<NodeId>,
-    rest: &Tally,
+    log: &Tally,
+    mut told: Vec<NodeRow>,
+    known: &BTreeSet<NodeId>,
     is_it: &impl Fn(&[NodeRow]) -> bool,
-    left: &mut usize,
 ) -> Option<Vec<NodeRow>> {
-    if *left == 0 || u32::try_from(without.len()) != Ok(rest.total()) {
+    let all: Tally = told.iter().map(|row| row.outcome).collect();
+    told.retain(|row| all.count(row.outcome) <= log.count(row.outcome));
+    let all: Tally = told.iter().map(|row| row.outcome).collect();
+    let mut rest: Vec<NodeOutcome> = vec![];
+    for (outcome, n) in log.iter() {
+        let n = usize::try_from(n.saturating_sub(all.count(outcome))).ok()?;
+        rest.extend(std::iter::repeat_n(outcome, n));
+    }
+    let have: BTreeSet<&NodeId> = told.iter().map(|row| &row.node).collect();
+    let without: Vec<NodeId> = known
+        .iter()
+        .filter(|node| !have.contains(node))
+        .cloned()
+        .collect();
+    let mut most = MOST_DEALT / known.len().max(1);
+    if rest.len() != without.len() || ways(&rest, most) > most {
         return None;
     }
-    let Some(node) = without.pop() else {
-        *left -= 1;
-        let mut rows = told;
-        rows.sort_by(|a, b| a.node.cmp(&b.node));
-        return is_it(&rows).then_some(rows);
-    };
-    let outcomes: Vec<NodeOutcome> = rest.iter().filter(|(_, n)| *n > 0).map(|(it, _)| it).collect();
-    outcomes.into_iter().find_map(|outcome| {
-        let mut fewer = Tally::default();
-        for (other, n) in rest.iter() {
-            fewer.add(other, n.saturating_sub(u32::from(other == outcome)));
+    rest.sort_unstable();
+    let firm = told.len();
+    loop {
+        let by_log = without.iter().zip(&rest);
+        told.truncate(firm);
+        told.extend(by_log.map(|(node, outcome)| by_the_log(node.clone(), *outcome)));
+        if is_it(&told) {
+            told.sort_by(|a, b| a.node.cmp(&b.node));
+            return Some(told);
         }
-        let mut told = told.clone();
-        told.push(by_the_log(node.clone(), outcome));
-        dealt(told, without.clone(), &fewer, is_it, left)
-    })
+        most = most.checked_sub(1)?;
+        if !next_way(&mut rest) {
+            return None;
+        }
+    }
+}
+
+/// How many ways there are to deal these out; more than `most` if there are more than that.
+fn ways(outcomes: &[NodeOutcome], most: usize) -> usize {
+    let tally: Tally = outcomes.iter().copied().collect();
+    let (mut ways, mut places) = (1_usize, 0_usize);
+    for (_, n) in tally.iter() {
+        // Of each outcome, as many ways as there are to choose its places among those so far and its own.
+        for chosen in 1..=usize::try_from(n).unwrap_or(usize::MAX) {
+            places = places.saturating_add(1);
+            ways = ways.saturating_mul(places) / chosen;
+            if ways > most {
+                return ways;
+            }
+        }
+    }
+    ways
+}
+
+/// The next order of these, by their own order; `false` if there is none.
+fn next_way(outcomes: &mut [NodeOutcome]) -> bool {
+    let Some(at) = outcomes
+        .windows(2)
+        .rposition(|two| matches!(two, [a, b] if a < b))
+    else {
+        return false;
+    };
+    let (head, tail) = outcomes.split_at_mut(at + 1);
+    let Some(last) = head.last_mut() else {
+        return false;
+    };
+    if let Some(larger) = tail.iter_mut().rev().find(|one| **one > *last) {
+        std::mem::swap(last, larger);
+    }
+    tail.reverse();
+    true
 }
 
 /// Whether a row says no more than the log.
-pub(super) fn is_by_the_log(row: &NodeRow) -> bool {
+fn is_by_the_log(row: &NodeRow) -> bool {
     row.detail == LOST
 }
 

@@ -57,8 +57,8 @@ impl State {
         attempts.max().unwrap_or(1)
     }
 
-    /// Whether these are the rows that the log counts of a unit in a location: each node with what it came to. So it is, whatever
-    /// they are, where the log has no rows of it.
+    /// Whether these are the rows that the log counts of a unit in a location: each node with what it came to. Where the log counts no
+    /// rows, any rows are.
     pub(crate) fn has_rows(&self, unit: UnitId, location: &Location, rows: &[NodeRow]) -> bool {
         let unit = self.units().get(&unit);
         let at = unit.and_then(|unit| unit.locations.get(location));

@@ -211,9 +211,9 @@ fn a_node_that_was_done_and_is_stopped_since_is_not_lost() {
 }
 
 #[test]
-fn where_the_rows_are_lost_the_reading_that_knows_more_nodes_stands_whole() {
+fn where_the_rows_are_lost_each_node_keeps_what_the_log_knows_of_it() {
     for (later, unknown) in [
-        (vec![silent(1), Node::well(2), Node::well(3)], 1),
+        (vec![silent(1), Node::well(2), Node::well(3)], 0),
         (vec![silent(1), silent(2), silent(3)], 2),
     ] {
         let world = read_as(vec![Node::well(1), silent(2), silent(3)], later);

@@ -5,10 +5,10 @@ use super::labels::of_service;
 use super::outcomes::report;
 use super::patch_names_late::orderly;
 use super::world::*;
-use crate::campaign::{DriveError, Driver, Event, NodeRows, Progress, Recollected, State, StopMode};
+use crate::campaign::{DriveError, Driver, NodeRows, Progress, Recollected, State, StopMode};
 use crate::id::{CampaignId, Location, NodeId};
 use crate::outcome::{NodeOutcome, NodeRow, Tally};
-use crate::port::{BoxFuture, Clock, PortErrorKind, PortResult};
+use crate::port::{BoxFuture, Clock, PortResult};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The rows that are kept. Whose names of patches are read later may have reported anew meanwhile.
-fn rows(world: &World, location: &Location) -> Vec<NodeRow> {
+pub(super) fn rows(world: &World, location: &Location) -> Vec<NodeRow> {
     let mut rows = finish(world.rows.rows(world.campaign(), location)).unwrap();
     for row in &mut rows {
         if let Some(names) = &mut row.patches {
@@ -26,11 +26,11 @@ fn rows(world: &World, location: &Location) -> Vec<NodeRow> {
     rows
 }
 
-fn outcomes(rows: &[NodeRow]) -> Vec<(NodeId, NodeOutcome)> {
+pub(super) fn outcomes(rows: &[NodeRow]) -> Vec<(NodeId, NodeOutcome)> {
     rows.iter().map(|row| (row.node.clone(), row.outcome)).collect()
 }
 
-fn tallies(state: &State) -> BTreeMap<Location, Tally> {
+pub(super) fn tallies(state: &State) -> BTreeMap<Location, Tally> {
     let mut all: BTreeMap<Location, Tally> = BTreeMap::new();
     for (_, location, at) in state.locations() {
         let settled = at.settled.as_ref().expect("it is over");
@@ -87,12 +87,12 @@ async fn stops(world: &World, writer: u128) -> Option<State> {
     }
 }
 
-fn collect(world: &World) -> Recollected {
+pub(super) fn collect(world: &World) -> Recollected {
     finish(world.driver(9).collect_again(world.campaign())).unwrap()
 }
 
 /// Takes rows of a location away.
-fn lose(world: &World, location: &Location, is_lost: impl Fn(&NodeRow) -> bool) {
+pub(super) fn lose(world: &World, location: &Location, is_lost: impl Fn(&NodeRow) -> bool) {
     let mut left = rows(world, location);
     let before = left.len();
     left.retain(|row| !is_lost(row));
@@ -242,7 +242,7 @@ fn rows_of_a_location_that_one_unit_has_are_read_again() {
 }
 
 /// Takes rows away while nothing can be read of their location, and gives what `collect` says of it.
-fn sealed(world: &World, location: &Location) -> (Recollected, Script) {
+pub(super) fn sealed(world: &World, location: &Location) -> (Recollected, Script) {
     let mut scripts = world.aws.scripts.lock().unwrap();
     let script = scripts.insert(location.clone(), Script::Sealed).unwrap();
     drop(scripts);
@@ -251,7 +251,7 @@ fn sealed(world: &World, location: &Location) -> (Recollected, Script) {
     (collect(world), script)
 }
 
-fn unnamed(world: &World, state: &State) -> u32 {
+pub(super) fn unnamed(world: &World, state: &State) -> u32 {
     let report = report(world, state);
     report.locations.iter().map(|at| at.unnamed).sum()
 }
@@ -286,176 +286,6 @@ fn where_all_nodes_of_a_start_came_to_the_same_each_has_a_row_by_the_log_until_i
     collect(&world);
     assert_eq!(rows(&world, &location), before, "they are read in the end");
     assert_true(&world, &state, &fates, "read in the end");
-}
-
-#[test]
-fn where_nodes_came_to_different_things_the_log_knows_which_came_to_what() {
-    let nodes = vec![Node::well(1), Fate::FailsQuietly.node(2), Node::well(3)];
-    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 5);
-    let state = world.run();
-    let location = world.plan.locations[0].location();
-    let before = rows(&world, &location);
-    let (read, script) = sealed(&world, &location);
-    assert_eq!(read.unread.len(), 1);
-    assert_eq!(outcomes(&rows(&world, &location)), outcomes(&before));
-    assert_eq!(unnamed(&world, &state), 0, "a retry can be planned");
-
-    world.aws.scripts.lock().unwrap().insert(location.clone(), script);
-    collect(&world);
-    assert_eq!(rows(&world, &location), before, "they are read in the end");
-}
-
-#[test]
-fn where_too_many_nodes_came_to_different_things_none_has_a_row() {
-    let nodes = (1..=24).map(|n| {
-        if n % 2 == 0 {
-            Node::well(n)
-        } else {
-            Fate::FailsQuietly.node(n)
-        }
-    });
-    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes.collect()))]], 1, 5);
-    let state = world.run();
-    let location = world.plan.locations[0].location();
-    let before = rows(&world, &location);
-    let (read, script) = sealed(&world, &location);
-    assert_eq!(read.unread.len(), 1);
-    assert_eq!(
-        rows(&world, &location),
-        [],
-        "one that says less would be tried again"
-    );
-    assert_eq!(tallies(&state)[&location].total(), 24);
-    assert!(unnamed(&world, &state) > 0, "a retry is refused");
-
-    world.aws.scripts.lock().unwrap().insert(location.clone(), script);
-    collect(&world);
-    assert_eq!(rows(&world, &location), before, "they are read in the end");
-}
-
-/// A campaign that is over, of one location: one node is done, and one was lost.
-fn one_was_lost() -> (World, Location, Vec<NodeRow>) {
-    let nodes = vec![Fate::Well.node(1), Fate::Lost.node(2)];
-    let world = World::new(&[&[("us-east-1", Script::Nodes(nodes))]], 1, 5);
-    world.run();
-    let location = world.plan.locations[0].location();
-    let before = rows(&world, &location);
-    let told: Vec<NodeOutcome> = before.iter().map(|row| row.outcome).collect();
-    assert_eq!(told, [NodeOutcome::Done, NodeOutcome::Lost]);
-    (world, location, before)
-}
-
-/// From now on the nodes of a location read like this.
-fn reads(world: &World, location: &Location, fates: [Fate; 2]) {
-    let nodes = [1, 2].into_iter().zip(fates).map(|(n, fate)| fate.node(n));
-    let script = Script::Nodes(nodes.collect());
-    world.aws.scripts.lock().unwrap().insert(location.clone(), script);
-}
-
-#[test]
-fn a_node_that_is_silent_since_takes_no_place_of_one_that_was_lost() {
-    let (world, location, before) = one_was_lost();
-    reads(&world, &location, [Fate::Lost, Fate::Lost]);
-    for lost in [vec![0], vec![1], vec![0, 1]] {
-        let is_lost = |row: &NodeRow| lost.iter().any(|n| row.node == before[*n].node);
-        finish(world.rows.put(world.campaign(), &location, 1, before.clone())).unwrap();
-        lose(&world, &location, is_lost);
-        collect(&world);
-        assert_eq!(outcomes(&rows(&world, &location)), outcomes(&before), "{lost:?}");
-    }
-}
-
-#[test]
-fn a_node_that_was_lost_and_is_back_does_not_change_places_with_one_that_is_silent_since() {
-    let (world, location, before) = one_was_lost();
-    reads(&world, &location, [Fate::Lost, Fate::Well]);
-    lose(&world, &location, |_| true);
-    collect(&world);
-    assert_eq!(outcomes(&rows(&world, &location)), outcomes(&before));
-}
-
-#[test]
-fn rows_that_somebody_read_later_and_wrote_over_those_of_the_log_make_way() {
-    // Whoever wrote them was suspended before the log had what became of the nodes.
-    let (world, location, before) = one_was_lost();
-    let told = [
-        NodeOutcome::Done,
-        NodeOutcome::Lost,
-        NodeOutcome::Unreached,
-        NodeOutcome::Failed,
-    ];
-    for (one, two) in told
-        .iter()
-        .flat_map(|one| told.iter().map(move |two| (*one, *two)))
-    {
-        for fates in [
-            [Fate::Well, Fate::Lost],
-            [Fate::Lost, Fate::Silent],
-            [Fate::Lost, Fate::Well],
-        ] {
-            let mut others = before.clone();
-            for (row, outcome) in others.iter_mut().zip([one, two]) {
-                row.outcome = outcome;
-            }
-            finish(world.rows.put(world.campaign(), &location, 1, others)).unwrap();
-            reads(&world, &location, fates);
-            collect(&world);
-            assert_eq!(
-                outcomes(&rows(&world, &location)),
-                outcomes(&before),
-                "{one:?} {two:?} {fates:?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn what_is_learned_after_a_refused_command_is_never_taken_for_older() {
-    let (world, location, _) = one_was_lost();
-    let records = world.records();
-    let request = world.plan.units[0].start.clone();
-    let unit = world.plan.units[0].id;
-    let intended = |attempt| Event::StartIntended {
-        unit,
-        attempt,
-        request: request.clone(),
-    };
-    let begun = records.iter().position(|record| {
-        record
-            .events
-            .iter()
-            .any(|event| matches!(event, Event::StartIntended { .. }))
-    });
-    let mut events: Vec<Event> = records[..begun.unwrap()]
-        .iter()
-        .flat_map(|record| record.events.clone())
-        .collect();
-    events.retain(|event| !matches!(event, Event::Planned { .. }));
-    let refused = |attempt| Event::CommandNotSent {
-        unit,
-        attempt,
-        away: vec![],
-        detail: "not in a valid state".to_owned(),
-    };
-    let execution = "11111111-1111-4111-8111-111111111111".parse().unwrap();
-    let (detail, kind) = ("rate exceeded".to_owned(), PortErrorKind::Throttled);
-    events.extend([
-        intended(1),
-        Event::Started { unit, execution },
-        refused(1),
-        intended(2),
-        Event::StartDeferred {
-            unit,
-            kind,
-            detail: detail.clone(),
-        },
-        Event::StartWithdrawn { unit, detail },
-    ]);
-    let attempts: Vec<u32> = (1..=events.len())
-        .map(|n| super::admission::after(&world, events[..n].to_vec()).rows_attempt(&location))
-        .collect();
-    assert!(attempts.is_sorted(), "{attempts:?}");
-    assert_eq!((attempts.first(), attempts.last()), (Some(&1), Some(&2)));
 }
 
 /// A store that takes so many lists of rows and loses the last row of the last one. From then on, reading takes so long.
