@@ -68,7 +68,7 @@ async fn unread(campaigns: &Campaigns, clock: &SimClock) -> Report {
 
 /// Reads the results of the first campaign again, now that they may be read.
 async fn collected(campaigns: &Campaigns, clock: &SimClock, store: &Store) -> State {
-    clock.with_world(|world| world.clear_faults());
+    clock.with_world(World::clear_faults);
     let state = store.load(campaign(1)).await.unwrap().unwrap();
     let resumed = campaigns.resume(&state).await.unwrap();
     assert_eq!(resumed.collect_again().await.unwrap().read, 1);
