@@ -25,6 +25,7 @@ mod notice;
 mod observe;
 mod patience;
 mod polls;
+pub(crate) mod rule;
 mod start;
 mod state;
 mod store;
@@ -34,7 +35,7 @@ mod summary;
 pub(crate) mod tests;
 mod timers;
 
-pub use admission::{Hold, HoldReason, Rule};
+pub use admission::{Hold, HoldReason};
 pub(crate) use claims::{campaigns_of, open_campaign};
 pub(crate) use decide::AT_CUTOFF;
 pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread, UnreadNodes};
@@ -51,6 +52,7 @@ pub use listing::{CampaignList, CampaignSummary, DamagedLog};
 pub(crate) use listing::{campaign_alone, campaigns};
 pub use notice::{Awaited, Notice, NoticeObserver, Notices, Tried, Trouble};
 pub(crate) use polls::LOOK_UP_AFTER;
+pub use rule::Rule;
 pub use state::{
     BoundStanding, BreakerStanding, BreakerStop, FleetAtAws, FleetLeft, FleetSoFar, FleetStanding, FleetStop,
     LabelStanding, LabelStop, SoakStanding, State, StopReason, WaveBegun, WaveBudgetStop, WaveStanding,

@@ -2,9 +2,9 @@
 //! driver after each of its turns. Anything here may change or go. A program calls
 //! [`Campaigns`](crate::Campaigns).
 
-pub use crate::campaign::admission::planted::without;
 pub use crate::campaign::driver::{Driver, Turn};
 pub use crate::campaign::fire::fire_plan;
+pub use crate::campaign::rule::planted::without;
 pub use crate::census::take::take as census;
 pub use crate::expand::expand;
 pub use crate::pack::pack;

@@ -12,12 +12,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use any that stands before it.
-const LAYERS: [&str; 26] = [
+const LAYERS: [&str; 27] = [
     "event",
     "store",
     "clocks",
     "notice",
     "ledger",
+    "rule",
     "state",
     "admission",
     "polls",

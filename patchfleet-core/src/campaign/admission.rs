@@ -4,10 +4,10 @@
 //! unit. The first rule that has something against it is the reason why the unit waits, or why it is never
 //! begun.
 
+use super::rule::{Rule, is_asked};
 use super::state::State;
 use crate::id::{Location, NodeId, UnitId};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 pub(super) mod alarm;
@@ -21,8 +21,6 @@ pub(super) mod gate;
 mod hold;
 pub(super) mod labels;
 pub(super) mod order;
-#[cfg(any(test, feature = "internals"))]
-pub(crate) mod planted;
 pub(super) mod soak;
 pub(super) mod stop;
 pub(super) mod wave;
@@ -74,42 +72,6 @@ const RULES: [Asked; 13] = [
     (Rule::Fleet, fleet::verdict),
     (Rule::Labels, labels::verdict),
 ];
-
-/// A rule of admission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Rule {
-    /// Nothing more is begun once there is a reason to stop.
-    Stop,
-    /// Nothing more is begun once a breaker has tripped.
-    Breaker,
-    /// No wave begins before the one before it is over.
-    Wave,
-    /// No wave begins while it is not known whether the one before it did well.
-    Gate,
-    /// No wave begins before a person has approved of the one before it, where the request asks for that.
-    Approval,
-    /// No wave begins before the one before it has been over for as long as the request says.
-    Soak,
-    /// Nothing begins in a freeze of the request, nor what might not be through when one begins.
-    Freeze,
-    /// Nothing begins unless the change calendars of the request are open.
-    Calendars,
-    /// Nothing begins while it is not known whether the CloudWatch alarm of the request is in the state ALARM, and nothing more
-    /// once it was.
-    Alarm,
-    /// Units are begun in their order, one start at a time.
-    Order,
-    /// So many locations at once, so many that fail.
-    Budget,
-    /// So many nodes in flight across the whole fleet, so many that are damaged.
-    Fleet,
-    /// So many nodes of each value of a label in flight, so many that are damaged.
-    Labels,
-    /// A start of which nobody knows whether it took effect is sent again only if a person says so.
-    Person,
-}
 
 /// What is to become of the units that wait.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -241,17 +203,6 @@ fn ask(state: &State, unit: UnitId, now: Timestamp) -> (Rule, Verdict) {
         }
     }
     (Rule::Order, Verdict::Begin)
-}
-
-/// Whether a rule is asked, here and wherever the same is asked once more. It always is, but for a test that plants a bug.
-pub(super) fn is_asked(rule: Rule) -> bool {
-    #[cfg(any(test, feature = "internals"))]
-    return !planted::is_left_out(rule);
-    #[cfg(not(any(test, feature = "internals")))]
-    {
-        let _ = rule;
-        true
-    }
 }
 
 /// What the first rule about waves says that has something against the unit.

@@ -1,8 +1,9 @@
 //! What to do next: a pure function of the state, of what this driver asked before, and of the time.
 
-use super::admission::{Hold, Keeps, Rule, admit_beside, admitted_from, may_be_begun_beside};
+use super::admission::{Hold, Keeps, admit_beside, admitted_from, may_be_begun_beside};
 use super::memory::{LocationTask, Memory, UnitTask};
 use super::polls::{POLL_LONGEST, later};
+use super::rule::Rule;
 use super::start;
 use super::state::{Sending, StartState, State, Stop};
 use super::strays::Place;

@@ -1,6 +1,6 @@
 //! Why a unit waits, as a value and in words.
 
-use super::Rule;
+use crate::campaign::rule::Rule;
 use crate::campaign::{AlarmSaid, CalendarsSaid};
 use crate::id::{CampaignId, Location, UnitId};
 use crate::plan::value_in_words;

@@ -1,7 +1,7 @@
 //! What is asked before each start, by the log: change calendars, and the CloudWatch alarm.
 
 use super::State;
-use crate::campaign::admission::{Rule, is_asked};
+use crate::campaign::rule::{Rule, is_asked};
 use crate::campaign::{AlarmSaid, CalendarsSaid};
 
 impl State {

@@ -1,8 +1,8 @@
 //! Where a campaign stands with its breakers.
 
 use super::{LocationState, State};
-use crate::campaign::admission::{Rule, is_asked};
 use crate::campaign::ledger::{Results, Settling};
+use crate::campaign::rule::{Rule, is_asked};
 use crate::campaign::{AlarmSaid, AlarmStop};
 use crate::id::{AlarmName, Location, UnitId};
 use crate::outcome::NodeOutcome;

@@ -4,7 +4,7 @@
 //! until AWS shows its execution or a person has its start sent again.
 
 use super::{State, StopReason};
-use crate::campaign::admission::{Rule, is_asked};
+use crate::campaign::rule::{Rule, is_asked};
 use crate::id::UnitId;
 use crate::plan::timeout_of;
 use crate::request::Dispatch;

@@ -2,7 +2,7 @@
 //! begun, and how the campaign ends.
 
 use super::{BreakerStop, LabelStop, LocationState, StartState, State, StopReason, UnitState};
-use crate::campaign::admission::{Rule, is_asked};
+use crate::campaign::rule::{Rule, is_asked};
 use crate::id::{Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::ExecutionStatus;

@@ -2,7 +2,8 @@
 //! campaign that the tests of this crate run. And what a person is told.
 
 use super::world::*;
-use crate::campaign::admission::{self, Hold, HoldReason, Rule, Verdict};
+use crate::campaign::admission::{self, Hold, HoldReason, Verdict};
+use crate::campaign::rule::Rule;
 use crate::campaign::{Chain, Event, LocationState, LogKey, StartState, State, UnitState};
 use crate::id::{Location, UnitId, WriterId};
 use crate::outcome::{LocationOutcome, NodeOutcome};

@@ -3,7 +3,7 @@
 
 use super::stops::{begun, stops_sent};
 use super::world::*;
-use crate::campaign::admission::planted::without;
+use crate::campaign::rule::planted::without;
 use crate::campaign::{BreakerStop, DriveError, Event, NeedsDriver, Rule, State, StopReason};
 use crate::outcome::{FinishedOutcome, LocationOutcome};
 use crate::port::StopType;

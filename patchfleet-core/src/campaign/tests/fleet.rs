@@ -2,7 +2,7 @@
 //! of them. Nothing here asks the campaign's own state how many nodes are in flight or damaged.
 
 use super::world::*;
-use crate::campaign::admission::planted::without;
+use crate::campaign::rule::planted::without;
 use crate::campaign::{DriveError, Event, FleetStop, LogKey, Rule, State, StopReason, Turn};
 use crate::id::NodeId;
 use crate::outcome::{FinishedOutcome, LocationOutcome};

@@ -318,7 +318,7 @@ fn what_was_damaged_in_an_earlier_wave_takes_no_room_of_a_later_one() {
 
 #[test]
 fn a_bound_of_a_wave_holds_a_start_by_its_name_and_is_not_left_out() {
-    use crate::campaign::admission::planted::without;
+    use crate::campaign::rule::planted::without;
     let first = vec![vec![Fate::FailsQuietly]; 5];
     let world = bounded(&first, &[], json!({"max_damaged": 2}));
     let starts = world.plan.units.iter().take(2).flat_map(|unit| {

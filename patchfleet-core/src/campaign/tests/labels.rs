@@ -3,7 +3,7 @@
 
 use super::fleet::{Begun, Fate, begun, fate, life};
 use super::world::*;
-use crate::campaign::admission::planted::without;
+use crate::campaign::rule::planted::without;
 use crate::campaign::{Event, Rule, State, StopReason};
 use crate::census::{CensusTaken, ManagedNodes};
 use crate::id::{Location, NodeId};

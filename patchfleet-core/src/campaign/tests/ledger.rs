@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Counts by walking over units and locations, and compares. Of a campaign with many units every eighth record is
 /// looked at.
 pub(crate) fn assert_counted(state: &State) {
-    if crate::campaign::admission::planted::is_any_left_out() {
+    if crate::campaign::rule::planted::is_any_left_out() {
         return; // a test of what shows without this
     }
     if state.units().len() > 8 && !state.next_seq().is_multiple_of(8) {

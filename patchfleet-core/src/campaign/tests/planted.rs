@@ -5,7 +5,7 @@ use super::admission::after;
 use super::world::*;
 use super::{alarms, calendars, freezes};
 use crate::campaign::admission::admit;
-use crate::campaign::admission::planted::without;
+use crate::campaign::rule::planted::without;
 use crate::campaign::{AlarmSaid, CalendarsSaid, Event, Rule};
 use crate::id::UnitId;
 
