@@ -393,7 +393,7 @@ pub enum Event {
         /// Which of its nodes did not end well, where a bound on the values of a label has to know.
         #[serde(default, skip_serializing_if = "NotWell::is_empty")]
         not_well: NotWell,
-        /// Which row says what. `None` if nodes are known by their number alone.
+        /// Which node came to what by its row. `None` without rows: where there is no node, or nodes are known by number alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rows: Option<RowsDigest>,
     },
@@ -427,7 +427,7 @@ pub enum Event {
         /// Which of its nodes did not end well, where a bound on the values of a label has to know.
         #[serde(default, skip_serializing_if = "NotWell::is_empty")]
         not_well: NotWell,
-        /// Which row says what. `None` if nodes are known by their number alone.
+        /// Which node came to what by its row. `None` without rows: where there is no node, or nodes are known by number alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rows: Option<RowsDigest>,
     },

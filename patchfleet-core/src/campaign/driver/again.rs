@@ -112,7 +112,7 @@ impl Drive<'_> {
         let kept = self.kept_of(unit, location, &settlement).await;
         let mut kept = kept.map_err(|error| error.reason())?;
         if !self.state.has_rows(unit, location, &kept) {
-            // Rows of somebody else say nothing of what the log counts.
+            // Rows that are not those of the log give way to these, where it can be told which they are.
             let whole = self.made_whole(unit, location, settlement.rows.clone(), &kept);
             kept = whole.unwrap_or(kept);
         }
@@ -215,7 +215,8 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Keeps the rows, then says so, and which rows the log counts. Whoever else does the same meanwhile may have read more, so after
+    /// Keeps the rows, then says so. `digest` is of the rows that the log counts, which are others where what it says stays and its
+    /// rows cannot be had any more. Whoever else does the same meanwhile may have read more, so after
     /// each conflict the results are read once more before rows are kept.
     async fn replace(
         &mut self,

@@ -205,7 +205,7 @@ pub(crate) struct Settled {
     pub detail: String,
     /// Which of its nodes did not end well, where a bound on the values of a label has to know.
     pub not_well: NotWell,
-    /// Which row says what. `None` if its nodes are known by their number alone.
+    /// Which node came to what by its row. `None` without rows, and by the log of a version that wrote none down.
     pub rows: Option<RowsDigest>,
     /// When.
     pub at: Timestamp,
