@@ -33,17 +33,33 @@ use std::collections::{BTreeMap, BTreeSet};
 /// and a few calls may be on their way.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(120);
 
+/// How soon after its record in the log a start is sent, or not at all (docs/running.md).
+const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+
+/// How much later than it was decided on a start may be sent, as the log takes its time to answer that its record is kept. What was
+/// asked before the start was asked before that.
+fn log_answers_within(run: &Run) -> SignedDuration {
+    let faults = run.draft.course.faults.iter();
+    let slowest = faults.filter_map(|fault| match (fault.of, fault.how) {
+        (Of::Appends, How::Lost(seconds) | How::Delayed(seconds) | How::Late(seconds)) => Some(seconds),
+        _ => None,
+    });
+    SignedDuration::from_secs(slowest.max().unwrap_or(0).into()).min(SENT_WITHIN)
+}
+
 /// How long before a start the runbook is looked at, if no call is slow. Nobody can look and start in one call.
 const LOOKED_AT_BEFORE: SignedDuration = SignedDuration::from_secs(2);
 
-/// The same in this campaign. The runbook's copies are looked at beside it, and a start waits for the slowest of these looks.
+/// The same in this campaign. The runbook's copies are looked at beside it, and a start waits for the slowest of these looks, and
+/// for the log.
 fn looked_at_before(run: &Run) -> SignedDuration {
     let faults = run.draft.course.faults.iter();
     let slowest = faults.filter_map(|fault| match (fault.of, fault.how) {
         (Of::Documents, How::Delayed(seconds) | How::Late(seconds)) => Some(seconds),
         _ => None,
     });
-    LOOKED_AT_BEFORE + SignedDuration::from_secs(slowest.max().unwrap_or(0).into())
+    let slowest = SignedDuration::from_secs(slowest.max().unwrap_or(0).into());
+    LOOKED_AT_BEFORE + slowest + log_answers_within(run)
 }
 
 fn pair(location: &Location) -> Pair {

@@ -18,6 +18,7 @@ pub(super) fn heeded(run: &Run, done: &Done) {
         return;
     };
     let starts = run.starts();
+    let asked_within = ASKED_WITHIN + super::log_answers_within(run);
     // What was seen and is forgotten was not seen.
     let remembers = done.befell.lost_records == 0;
     for (from, to) in alarm.goes_off(run.draft.start()) {
@@ -27,7 +28,7 @@ pub(super) fn heeded(run: &Run, done: &Done) {
         let is_seen = remembers && to > super::seen_by(run, asked_from, SEEN_WITHIN);
         let until = if is_seen { Timestamp::MAX } else { to };
         for start in &starts {
-            let is_late = later(asked_from, ASKED_WITHIN) < start.from && start.from < until;
+            let is_late = later(asked_from, asked_within) < start.from && start.from < until;
             assert!(
                 !is_late,
                 "{} began, and the alarm had gone off at {from}",

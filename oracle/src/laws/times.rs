@@ -48,7 +48,8 @@ pub(super) fn kept(run: &Run) {
 /// Whether all calendars were open at an instant shortly before something began.
 fn were_open(run: &Run, began: Timestamp) -> bool {
     let (calendars, start) = (&run.draft.wish.calendars, run.draft.start());
-    let earliest = began.checked_sub(ASKED_WITHIN).unwrap();
+    let asked_within = ASKED_WITHIN + super::log_answers_within(run);
+    let earliest = began.checked_sub(asked_within).unwrap();
     let turns = calendars.iter().flat_map(|calendar| calendar.turns(start));
     let mut instants = turns
         .filter(|at| earliest <= *at && *at <= began)
