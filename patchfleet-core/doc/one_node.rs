@@ -136,7 +136,7 @@ impl Inventory for OneNode {
         _: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ManagedNode>>> {
         let last_ping = Some(self.clock.now());
-        page(vec![ManagedNode { id: node(), ping: PingStatus::Online, last_ping }])
+        page(vec![ManagedNode { id: node(), ping: PingStatus::Online, last_ping, platform: None }])
     }
 }
 

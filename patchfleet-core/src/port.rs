@@ -42,7 +42,9 @@ pub use documents::{
 };
 pub use error::{PortError, PortErrorKind, Sent};
 pub use futures_util::future::BoxFuture;
-pub use inventory::{Inventory, ManagedNode, MemberPage, PingStatus, QueryError, Resolution, Selection};
+pub use inventory::{
+    Inventory, ManagedNode, MemberPage, PingStatus, PlatformType, QueryError, Resolution, Selection,
+};
 pub use page::{Page, PageToken, Walk};
 pub use patch_states::{PatchListState, PatchShortfall, PatchStateView, PatchStates, PatchView};
 pub use ports::Ports;

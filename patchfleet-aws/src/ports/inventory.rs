@@ -7,8 +7,8 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use aws_sdk_ssm::types::{InstanceInformation, InstanceInformationStringFilter};
 use patchfleet_core::id::{Location, NodeId, ParseIdError, ResourceGroupName};
 use patchfleet_core::port::{
-    BoxFuture, Inventory, ManagedNode, MemberPage, Page, PageToken, PingStatus, PortError, PortErrorKind,
-    PortResult, QueryError, Resolution, Selection,
+    BoxFuture, Inventory, ManagedNode, MemberPage, Page, PageToken, PingStatus, PlatformType, PortError,
+    PortErrorKind, PortResult, QueryError, Resolution, Selection,
 };
 use std::collections::BTreeMap;
 
@@ -286,6 +286,9 @@ fn read_managed(node: &InstanceInformation) -> Result<ManagedNode, ParseIdError>
             .ping_status()
             .map_or(PingStatus::Offline, |status| status.as_str().into()),
         last_ping: node.last_ping_date_time().and_then(timestamp),
+        platform: node
+            .platform_type()
+            .and_then(|platform| PlatformType::named(platform.as_str())),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::summary::Summary;
 use crate::outcome::{Goal, NodeOutcome};
-use crate::port::{InvocationStatus, ManagedNode, PatchStateView, PingStatus};
+use crate::port::{InvocationStatus, ManagedNode, PatchStateView, PingStatus, PlatformType};
 use crate::request::Operation;
 use jiff::{SignedDuration, Timestamp};
 
@@ -62,6 +62,8 @@ pub(super) struct Evidence<'a> {
     pub(super) invocation: Option<&'a InvocationStatus>,
     /// Whether AWS says when the command began on it.
     pub(super) begun: bool,
+    /// Whether what the command may have begun there before it expired may be at work still.
+    pub(super) runs_on: bool,
     /// Its exit code there, if AWS was asked for it and it has one.
     pub(super) code: Option<i32>,
     /// What the run printed of itself, if it was read.
@@ -115,6 +117,13 @@ impl Verdict {
 }
 
 impl Evidence<'_> {
+    /// Whether a step of the command has a time as soon as the command has begun on the node. Systems Manager knows no times of a step that
+    /// runs. AWS-RunPatchBaseline's first step is the one for Windows, which is over at once on every other platform.
+    fn tells_when_it_begins(&self) -> bool {
+        let platform = self.managed.and_then(|node| node.platform);
+        platform.is_some_and(|platform| platform != PlatformType::Windows)
+    }
+
     /// The patch state, if this campaign's run wrote it: of its operation, and of its snapshot. A
     /// state of another snapshot is somebody else's, however new. Only where the run or the state has
     /// none do the times decide: whose clock they are of is not documented.
@@ -381,9 +390,15 @@ fn expired(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
             "the command expired while it was at work on it; what it began may run on",
         )
         .until(PATCH_STATE_LAG),
+        Presence::Answers if evidence.runs_on && !evidence.tells_when_it_begins() => Verdict::new(
+            NodeOutcome::Unknown,
+            "the command expired before it had a result, and Systems Manager does not say whether it had begun there: it had no \
+             turn, or what it began runs on",
+        )
+        .until(PATCH_STATE_LAG),
         Presence::Answers => Verdict::new(
             NodeOutcome::Unreached,
-            "the command expired before it had a result: it had no turn, or what was begun on it runs on",
+            "the command expired before it had a result: it had no turn, or what was begun on it came to nothing",
         ),
         Presence::Silent if silent_before(evidence) => {
             unreached_before(evidence, "the command was not delivered in time")

@@ -141,6 +141,7 @@ fn a_managed_node_that_was_not_asked_for_is_left_out() {
         id: node(n),
         ping: PingStatus::Online,
         last_ping: None,
+        platform: Some(crate::port::PlatformType::Linux),
     };
     let inventory = Scripted {
         managed: vec![managed(1), managed(2)],

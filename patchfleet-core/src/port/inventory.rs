@@ -117,6 +117,33 @@ pub struct ManagedNode {
     pub ping: PingStatus,
     /// When its agent was last heard of (`LastPingDateTime`).
     pub last_ping: Option<Timestamp>,
+    /// What it runs on (`PlatformType`); `None` if Systems Manager does not say, or says something that this version does not know.
+    pub platform: Option<PlatformType>,
+}
+
+/// Systems Manager's `PlatformType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PlatformType {
+    /// Linux.
+    Linux,
+    /// Windows Server.
+    Windows,
+    /// macOS.
+    MacOs,
+}
+
+impl PlatformType {
+    /// The platform of this name, if it is known.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "Linux" => Some(Self::Linux),
+            "Windows" => Some(Self::Windows),
+            "MacOS" => Some(Self::MacOs),
+            _ => None,
+        }
+    }
 }
 
 /// Systems Manager's `PingStatus`.

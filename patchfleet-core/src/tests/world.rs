@@ -346,6 +346,7 @@ impl Inventory for World {
                 id: id.clone(),
                 ping,
                 last_ping: None,
+                platform: Some(crate::port::PlatformType::Linux),
             })
             .collect();
         later(turns, Ok(self.page(&nodes, page).1))

@@ -8,8 +8,8 @@ use crate::api::{
 use patchfleet_core::{
     id::{Location, NodeId},
     port::{
-        BoxFuture, Inventory, ManagedNode, MemberPage, Page, PageToken, PingStatus, PortResult, QueryError,
-        Resolution, Selection,
+        BoxFuture, Inventory, ManagedNode, MemberPage, Page, PageToken, PingStatus, PlatformType, PortResult,
+        QueryError, Resolution, Selection,
     },
 };
 use serde_json::json;
@@ -121,6 +121,7 @@ impl Inventory for MemoryPorts {
                     id: one.instance_id.parse().map_err(unreadable)?,
                     ping: PingStatus::from(one.ping_status),
                     last_ping: Some(one.last_ping_date_time.0),
+                    platform: PlatformType::named(one.platform_type),
                 })
             };
             let items = page

@@ -1,6 +1,7 @@
 //! A retry of a campaign of some of whose nodes nobody knows what they came to: a command may be at work there still.
 
 use super::{campaign, process, refused};
+use jiff::SignedDuration;
 use patchfleet_core::{
     CampaignError, Campaigns, Retry, RetryPlan,
     campaign::{State, Store},
@@ -166,4 +167,67 @@ async fn a_retry_of_which_nothing_is_left_but_what_may_be_at_work_is_refused_and
     };
     assert!(told.is_empty(), "{told:?}");
     assert_eq!(commands(&clock), [1, 1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_windows_node_whose_command_expired_is_tried_again_only_once_nothing_can_be_at_work_there() {
+    // Two nodes come back right before their command expires, and are at work for an hour. On Windows no step has a time by then.
+    let text = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111"]
+        regions = ["us-east-1"]
+        nodes = [
+            { count = 1, platform = "Windows" },
+            { count = 2, platform = "Windows", reachability = "offline", patch = { minutes = 60.0 } },
+        ]
+        [[changes]]
+        at = "6h"
+        change = { gain_agent = { group = "WebServers", count = 2 } }
+    "#;
+    let (clock, store) = (
+        SimClock::new(World::parse(text).unwrap(), ClockMode::Jump),
+        Store::in_memory(),
+    );
+    let campaigns = process(&clock, &store, 1);
+    let request = request(
+        r#"
+        name = "weekly"
+        patch = { operation = "Install", delivery_timeout = "10m" }
+        targets = { resource_group = "WebServers", regions = ["us-east-1"] }
+        budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
+        "#,
+    )
+    .unwrap();
+    let report = campaigns.run(campaign(1), &request, &planning()).await.unwrap();
+    let nodes = &report.totals.nodes;
+    assert_eq!(nodes.count(NodeOutcome::Unknown), 2, "{}", report.to_text());
+    let at_work = clock.with_world(|world| {
+        let open = world.commands().flat_map(Command::invocations);
+        open.filter(|one| one.at_work_until().is_none()).count()
+    });
+    assert_eq!(at_work, 2, "both are at work still");
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let error = campaigns
+        .plan_retry(&state, Retry::Failed, &planning())
+        .await
+        .unwrap_err();
+    let words = "a command may be at work there still";
+    assert!(words_of(&error).contains(words), "{error}");
+
+    let ports = super::ports(&clock);
+    let later = ports.clock.now() + SignedDuration::from_hours(4);
+    ports.clock.sleep_until(later).await;
+    let state = collected(&campaigns, &clock, &store).await;
+    let report = store.report(&state, later).await.unwrap();
+    assert_eq!(
+        report.totals.nodes.count(NodeOutcome::Done),
+        3,
+        "{}",
+        report.to_text()
+    );
+    assert_eq!(commands(&clock), [1, 1, 1]);
 }

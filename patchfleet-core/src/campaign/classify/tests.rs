@@ -67,6 +67,7 @@ fn managed(ping: &str) -> Option<ManagedNode> {
             "died" => requested_at() - PING_LAG,
             _ => requested_at() - PING_LAG - SECOND,
         }),
+        platform: Some(crate::port::PlatformType::Linux),
     })
 }
 
@@ -86,6 +87,7 @@ fn plain<'a>(command: &'a str) -> Evidence<'a> {
         snapshot: Some("5f0c-own"),
         invocation: None,
         begun: false,
+        runs_on: true,
         code: None,
         summary: None,
         not_read: None,
@@ -94,4 +96,25 @@ fn plain<'a>(command: &'a str) -> Evidence<'a> {
         managed: None,
         state: None,
     }
+}
+
+#[test]
+fn a_node_that_answers_after_its_command_expired_is_unknown_where_nobody_says_whether_it_had_begun() {
+    let on = |platform: Option<PlatformType>, runs_on: bool| {
+        let node = managed("online").map(|node| ManagedNode { platform, ..node });
+        let status = InvocationStatus::DeliveryTimedOut;
+        let of_node = Evidence {
+            invocation: Some(&status),
+            managed: node.as_ref(),
+            runs_on,
+            ..plain("Success")
+        };
+        classify(&of_node).outcome
+    };
+    // Elsewhere the first step is over at once, and has a time then.
+    assert_eq!(on(Some(PlatformType::Linux), true), NodeOutcome::Unreached);
+    assert_eq!(on(Some(PlatformType::Windows), true), NodeOutcome::Unknown);
+    assert_eq!(on(None, true), NodeOutcome::Unknown);
+    // Nothing is at work for so long.
+    assert_eq!(on(Some(PlatformType::Windows), false), NodeOutcome::Unreached);
 }

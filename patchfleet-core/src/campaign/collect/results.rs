@@ -3,6 +3,7 @@
 use super::output::Told;
 use super::{Job, Settlement, row_without_result};
 use crate::campaign::classify::{Evidence, NOT_ALL_LISTED, PATCH_STATE_LAG, classify, worse};
+use crate::campaign::polls::later;
 use crate::campaign::state::LocationState;
 use crate::fleet;
 use crate::id::{CommandId, NodeId};
@@ -27,7 +28,21 @@ struct Run<'a> {
     expired_at: Option<Timestamp>,
 }
 
+/// How long one turn of AWS-RunPatchBaseline counts, where the plan does not say so: what one node may take, with its delivery and its
+/// reboots.
+const LONGEST_TURN: SignedDuration = SignedDuration::from_hours(3);
+
 impl Job<'_> {
+    /// Whether what a command began on a node right before it expired then may be at work there still: for as long as one turn counts.
+    fn may_run_since(&self, expired_at: Timestamp) -> bool {
+        let node = self.state.plan().lifetime.and_then(|lifetime| {
+            let seconds = i64::try_from(lifetime.node.get()).ok()?;
+            Some(SignedDuration::from_secs(seconds))
+        });
+        // Under a runbook of one's own nobody knows, and its commands are taken for such.
+        self.now < later(expired_at, node.unwrap_or(LONGEST_TURN))
+    }
+
     /// Reads the results of a command that is over.
     async fn run<'a>(&self, id: &CommandId, view: &'a CommandView, by_word: bool) -> PortResult<Run<'a>> {
         // What the plugins say tells who was at work when the command was ended before its time. A command is
@@ -158,6 +173,7 @@ impl Job<'_> {
                         snapshot: snapshot.as_deref(),
                         invocation: invocation.map(|view| &view.status),
                         begun: plugins.iter().any(|plugin| plugin.started_at.is_some()),
+                        runs_on: run.expired_at.is_none_or(|at| self.may_run_since(at)),
                         code: plugins
                             .iter()
                             .filter_map(|plugin| plugin.response_code)

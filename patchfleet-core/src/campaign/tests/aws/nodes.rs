@@ -204,6 +204,7 @@ impl Inventory for FakeAws {
                                 .ping
                                 .map(|ping| if noticed { PingStatus::Offline } else { ping })?,
                             last_ping: Some(last_ping),
+                            platform: Some(crate::port::PlatformType::Linux),
                         })
                     })
                     .collect(),
