@@ -106,19 +106,34 @@ pub(crate) fn name_nodes(start: &mut StartRequest, nodes: Vec<NodeId>) -> Result
 /// Gives the commands of a start these limits within their location, in nodes. A limit that AWS does not take stays as
 /// it was.
 pub(crate) fn limit(start: &mut StartRequest, at_once: u32, errors: u32) {
+    limit_at_once(start, at_once);
     if let Some(command) = &mut start.command {
-        if let Ok(count) = MaxConcurrency::from_count(at_once) {
-            command.rates.max_concurrency = count;
-        }
         if let Ok(count) = MaxErrors::from_count(errors) {
             command.rates.max_errors = count;
         }
-        return;
+    } else if let Some(values) = start.parameters.get_mut(MAX_ERRORS) {
+        *values = vec![errors.to_string()];
     }
-    for (name, value) in [(MAX_CONCURRENCY, at_once), (MAX_ERRORS, errors)] {
-        if let Some(values) = start.parameters.get_mut(name) {
-            *values = vec![value.to_string()];
-        }
+}
+
+/// Gives the commands of a start this limit within their location, in nodes at once. What AWS does not take changes nothing.
+pub(crate) fn limit_at_once(start: &mut StartRequest, at_once: u32) {
+    let Ok(count) = MaxConcurrency::from_count(at_once) else {
+        return;
+    };
+    if let Some(command) = &mut start.command {
+        command.rates.max_concurrency = count;
+    } else if let Some(values) = start.parameters.get_mut(MAX_CONCURRENCY) {
+        *values = vec![count.to_string()];
+    }
+}
+
+/// How many nodes at once the commands of a start are given within their location, if that is a count.
+pub(crate) fn at_once(start: &StartRequest) -> Option<u32> {
+    match (&start.command, start.parameters.get(MAX_CONCURRENCY)) {
+        (Some(command), _) => command.rates.max_concurrency.count(),
+        (None, Some(values)) => values.first()?.parse().ok(),
+        (None, None) => None,
     }
 }
 

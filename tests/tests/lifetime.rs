@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "clippy lets #[test] functions do so, and these are their helpers"
 )]
 
@@ -238,4 +239,74 @@ async fn a_start_that_aws_keeps_waiting_past_the_cutoff_is_told_and_is_no_succes
         detail.contains("lived past the cutoff") && detail.contains("AWS began it late"),
         "{detail}"
     );
+}
+
+/// How many nodes were at work when another one began, at most: as the simulated organisation knows, whatever AWS counts.
+fn most_at_work(clock: &SimClock) -> usize {
+    let state = clock.with_world(|world| world.state());
+    let commands = state["commands"].as_array().unwrap();
+    let all = commands
+        .iter()
+        .flat_map(|command| command["invocations"].as_array().unwrap());
+    let instant = |value: &serde_json::Value| value.as_str().map(|at| at.parse::<jiff::Timestamp>().unwrap());
+    let at_work: Vec<_> = all
+        .filter_map(|one| {
+            let until = instant(&one["at_work_until"]).unwrap_or(jiff::Timestamp::MAX);
+            Some((instant(&one["started"])?, until))
+        })
+        .collect();
+    let beside = |at: jiff::Timestamp| {
+        at_work
+            .iter()
+            .filter(|(from, to)| *from <= at && at < *to)
+            .count()
+    };
+    at_work.iter().map(|(from, _)| beside(*from)).max().unwrap()
+}
+
+#[tokio::test]
+async fn under_a_bound_that_aws_keeps_no_later_start_takes_the_place_of_a_node_that_runs_on() {
+    let text = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }]
+        patch = { minutes = 10.0, reboot_minutes = 1.0 }
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111"]
+        regions = ["us-east-1"]
+        nodes = [{ count = 1 }, { count = 1, reachability = "offline", patch = { minutes = 150.0 } }]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111"]
+        regions = ["ap-south-1", "eu-central-1", "eu-west-1", "us-west-2"]
+        nodes = [{ count = 2 }]
+        [[changes]]
+        at = "6h 10m"
+        change = { gain_agent = { group = "WebServers", count = 1 } }
+    "#;
+    let request = request(
+        r#"
+        name = "slow"
+        patch = { operation = "Install", delivery_timeout = "30m" }
+        targets = { resource_group = "WebServers", regions = "all-enabled" }
+        [budget]
+        nodes = { max_concurrency = 2, max_errors = 4 }
+        locations = { max_concurrency = 2, max_errors = 5 }
+        fleet = { max_in_flight = 2 }
+        [[waves]]
+        name = "first"
+        regions = ["us-east-1"]
+        "#,
+    )
+    .unwrap();
+    let clock = SimClock::new(World::parse(text).unwrap(), ClockMode::Jump);
+    let ports = in_memory(&clock, &request.access).unwrap();
+    let (_, ended) = plan_and_run(&ports, &request).await.unwrap();
+    let nodes = &ended.report.totals.nodes;
+    assert_eq!(nodes.count(NodeOutcome::RunningAtExpiry), 1, "{nodes:?}");
+    assert_eq!(nodes.count(NodeOutcome::Done), 9, "{nodes:?}");
+    assert_eq!(ended.report.exit_code(), 4);
+    // Its command expires after six hours and a half, and it is at work for two more, while the other eight are patched.
+    assert_eq!(most_at_work(&clock), 2);
 }

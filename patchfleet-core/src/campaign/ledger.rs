@@ -91,6 +91,8 @@ pub(super) struct LocationEntry {
     pub(super) damaged: u32,
     /// Nodes of which nothing could be found out.
     pub(super) unknown: u32,
+    /// Those of them whose command expired while they were at work.
+    pub(super) running_at_expiry: u32,
     /// Nodes that were not reached, without those that did not answer when the plan was made.
     pub(super) unreached_nodes: u32,
     pub(super) progress: SoFar,
@@ -413,6 +415,11 @@ impl Ledger {
         }
         self.fleet.damaged = self.fleet.damaged.saturating_add(at.damaged.into());
         self.fleet.unknown = self.fleet.unknown.saturating_add(at.unknown.into());
+        let running_on = self
+            .fleet
+            .running_at_expiry
+            .saturating_add(at.running_at_expiry.into());
+        self.fleet.running_at_expiry = running_on;
         self.fleet.unreached = self.fleet.unreached.saturating_add(at.unreached_nodes.into());
         if at.errors > 0 {
             let shared = self.shared.entry(location.clone()).or_default();
@@ -449,6 +456,11 @@ impl Ledger {
         }
         self.fleet.damaged = self.fleet.damaged.saturating_sub(at.damaged.into());
         self.fleet.unknown = self.fleet.unknown.saturating_sub(at.unknown.into());
+        let running_on = self
+            .fleet
+            .running_at_expiry
+            .saturating_sub(at.running_at_expiry.into());
+        self.fleet.running_at_expiry = running_on;
         self.fleet.unreached = self.fleet.unreached.saturating_sub(at.unreached_nodes.into());
         if at.errors > 0
             && let Some(shared) = self.shared.get_mut(location)

@@ -11,12 +11,15 @@ use jiff::Timestamp;
 /// taken effect or does not depend on the time.
 pub(super) fn request(state: &State, unit: UnitId, attempt: u32, now: Timestamp) -> Option<StartRequest> {
     if let StartState::Intended(intent) = &state.units().get(&unit)?.start
-        && (!intent.in_doubt.is_empty() || intent.sent_before || !state.plan().depends_on_time())
+        && (!intent.in_doubt.is_empty()
+            || intent.sent_before
+            || !(state.plan().depends_on_time() || state.room_at_aws(unit).is_some()))
     {
         return Some(intent.request.clone());
     }
     let mut request = state.plan().start_at(unit, now)?;
     shrink(state, unit, &mut request);
+    make_room(state, unit, &mut request);
     Some(for_campaign(state, &request, unit, attempt))
 }
 
@@ -68,6 +71,16 @@ pub(super) fn is_planned(state: &State, id: UnitId, attempt: u32, request: &Star
     if !said.tags.iter().any(is_of_campaign) {
         planned.tags.retain(|tag| !is_of_campaign(tag));
     }
+    if state.is_paced_by_aws(id) {
+        // Beside what runs on after its command has expired there may have been room for less.
+        let [target] = &mut planned.target_locations;
+        let locations = &mut target.target_location_max_concurrency;
+        let said_locations = said.target_location().target_location_max_concurrency;
+        *locations = (*locations).min(said_locations.max(1));
+        if let (Some(at_once), Some(most)) = (runbook::at_once(&said), runbook::at_once(&planned)) {
+            runbook::limit_at_once(&mut planned, at_once.min(most));
+        }
+    }
     let away = (!unit.away.is_empty()).then_some("Targets");
     if let (Some(planned), Some(said)) = (&mut planned.command, &mut said.command) {
         planned.timeout_seconds = said.timeout_seconds;
@@ -115,6 +128,18 @@ fn shrink(state: &State, id: UnitId, request: &mut StartRequest) {
         // Fewer than were planned, so they are not too many.
         let _ = runbook::name_nodes(request, rest);
     }
+}
+
+/// Gives a start no more of a bound that AWS keeps than those nodes leave that run on after their commands have expired.
+fn make_room(state: &State, id: UnitId, request: &mut StartRequest) {
+    let Some(narrowed) = state.room_at_aws(id).and_then(|room| room.narrowed()) else {
+        return;
+    };
+    let before = runbook::at_once(request).unwrap_or(u32::MAX);
+    runbook::limit_at_once(request, narrowed.nodes_at_once.min(before));
+    let [target] = &mut request.target_locations;
+    let locations = &mut target.target_location_max_concurrency;
+    *locations = narrowed.locations_at_once.min(*locations);
 }
 
 /// Looks for the execution that a start with this client token began.

@@ -33,6 +33,7 @@ mod open;
 mod pace;
 mod rest;
 mod rows;
+mod runs_on;
 mod shared;
 mod so_far;
 mod standing;
@@ -47,6 +48,8 @@ pub use fleet::{FleetAtAws, FleetLeft, FleetSoFar, FleetStanding, FleetStop};
 pub use in_wave::{WaveBudgetStop, WaveStop};
 pub use labels::{LabelStanding, LabelStop};
 pub(super) use rows::RowOwners;
+#[cfg(test)]
+pub(super) use runs_on::RoomAtAws;
 pub use standing::{BoundStanding, SoakStanding, WaveBegun, WaveStanding};
 pub(crate) use stop_reason::NEW_RUN;
 pub use stop_reason::StopReason;

@@ -56,6 +56,7 @@ mod rows_lost;
 mod rows_missing;
 mod rows_of_the_log;
 mod runbook;
+mod runs_on;
 mod send_once;
 mod sent_again;
 mod sent_late;

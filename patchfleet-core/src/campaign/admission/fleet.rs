@@ -38,7 +38,7 @@ fn verdict_with(state: &State, unit: UnitId, hidden: u64) -> Verdict {
         state.plan().counted_in(wave),
     );
     if whole.is_none() && own.is_none() {
-        return Verdict::Begin;
+        return beside_what_runs_on(state, unit);
     }
     let so_far = state.fleet_so_far();
     let named = state.units().get(&unit).map_or(0, |unit| unit.named.len());
@@ -84,5 +84,32 @@ fn verdict_with(state: &State, unit: UnitId, hidden: u64) -> Verdict {
         Err(_) => Verdict::Begin,
         Ok(0) => Verdict::Never,
         Ok(room) => Verdict::Divide(Keeps::Count(room)),
+    }
+}
+
+/// Where AWS keeps the bound on nodes in flight, a place on which a script runs on after its command has expired is given to no other
+/// start. Beside others a unit waits until there is room for all that it may have open at once. Once nothing else is open it is begun
+/// with smaller limits (`RoomAtAws::narrowed`).
+fn beside_what_runs_on(state: &State, unit: UnitId) -> Verdict {
+    let Some(room) = state.room_at_aws(unit).filter(|room| !room.is_enough()) else {
+        return Verdict::Begin;
+    };
+    if room.open > 0 {
+        let wave = state.wave_of(unit);
+        let whole = state.plan().fleet.and_then(|fleet| fleet.max_in_flight);
+        return Verdict::Hold {
+            reason: HoldReason::Fleet {
+                of_damage: false,
+                taken: room.taken(),
+                needed: room.needed,
+                of: room.of,
+                wave: (whole != Some(room.of)).then(|| state.plan().request.wave_name(wave).to_owned()),
+            },
+            until: None,
+        };
+    }
+    match room.left() {
+        0 => Verdict::Never,
+        _ => Verdict::Begin,
     }
 }

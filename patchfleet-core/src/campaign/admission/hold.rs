@@ -177,7 +177,7 @@ pub enum HoldReason {
         of_damage: bool,
         /// How many nodes are in flight or may be; under the bound on damage with those that are damaged.
         taken: u64,
-        /// How many nodes it names.
+        /// How many nodes it names; where AWS keeps the bound, how many it may have open at once.
         needed: u32,
         /// How many there may be.
         of: u32,
@@ -328,13 +328,13 @@ impl fmt::Display for HoldReason {
                 match of_damage {
                     false => write!(
                         f,
-                        "{taken} of the {} that may be in flight {of_whom} {}, and it names {needed}",
+                        "{taken} of the {} that may be in flight {of_whom} {}, and it needs {needed}",
                         counted(*of, "node"),
                         by_number(*taken, "is", "are"),
                     ),
                     true => write!(
                         f,
-                        "{taken} of the {} that may be damaged {of_whom} {} damaged or in flight, and it names {needed}",
+                        "{taken} of the {} that may be damaged {of_whom} {} damaged or in flight, and it needs {needed}",
                         counted(*of, "node"),
                         by_number(*taken, "is", "are"),
                     ),
@@ -349,7 +349,7 @@ impl fmt::Display for HoldReason {
                 of,
             } => write!(
                 f,
-                "{}: {taken} of the {} that may be {} {} {}, and it names {needed}",
+                "{}: {taken} of the {} that may be {} {} {}, and it needs {needed}",
                 value_in_words(by, value.as_deref()),
                 counted(*of, "node"),
                 match of_damage {

@@ -1,6 +1,7 @@
 //! Whether anything was begun in a location, as far as the log and the execution tell.
 
 use super::Job;
+use crate::campaign::StopReason;
 use crate::campaign::state::{LocationState, StartState, State, StopStanding, UnitState, ended_well};
 use crate::outcome::LocationOutcome;
 use crate::port::ExecutionStatus;
@@ -29,7 +30,10 @@ impl Job<'_> {
     fn stopped_in_words(&self) -> String {
         let why = match self.state.stop_asked() {
             Some(asked) => asked.to_string(),
-            None if self.state.has_too_many_unreached() => "too many nodes were not reached".to_owned(),
+            None if let Some(stop) = self.state.stop_of_what_aws_paces() => stop.to_string(),
+            None if let Some(stop @ StopReason::Wave(_)) = self.state.first_left_out_for() => {
+                stop.to_string()
+            }
             None => self.state.breaker_stop().map_or_else(
                 || "too many others failed".to_owned(),
                 |breaker| breaker.to_string(),

@@ -98,7 +98,12 @@ impl Agenda<'_> {
                 );
                 return self.leave_unresolved(unit, detail);
             }
-        } else if is_stopped {
+        } else if is_stopped
+            || self
+                .state
+                .room_at_aws(unit)
+                .is_some_and(|room| room.has_to_wait())
+        {
             let event = Event::StartWithdrawn { unit, detail: words };
             return self.decision.record.push(event);
         } else if self.now >= later(intent.since, START_PATIENCE)

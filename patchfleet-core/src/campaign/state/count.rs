@@ -338,6 +338,9 @@ impl State {
             unknown: nodes(at, |outcome| {
                 outcome.is_unknown() && !slips(Slip::UnknownTakesNoRoom)
             }),
+            running_at_expiry: nodes(at, |outcome| {
+                outcome == NodeOutcome::RunningAtExpiry && !slips(Slip::UnknownTakesNoRoom)
+            }),
             unreached_nodes: nodes(at, |outcome| outcome == NodeOutcome::Unreached)
                 .saturating_sub(at.settled.as_ref().map_or(0, |settled| settled.offline_before)),
             progress: self.progress_of(unit, location, at),

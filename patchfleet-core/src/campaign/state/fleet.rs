@@ -19,6 +19,9 @@ pub struct FleetSoFar {
     pub damaged: u64,
     /// Of which nothing could be found out. Each may be at work still, and each may be damaged.
     pub unknown: u64,
+    /// Those of them whose command expired while they were at work. Where AWS keeps the bound on nodes in flight, each keeps its
+    /// place from the starts that come after it.
+    pub running_at_expiry: u64,
     /// Not reached, other than those that did not answer when the plan was made.
     pub unreached: u64,
 }
@@ -51,6 +54,9 @@ pub struct FleetAtAws {
     pub max_in_flight: u32,
     /// How many of a location at once. Of the wave that is under way, if waves differ.
     pub nodes_at_once: u32,
+    /// How many run on although their command has expired. They are in flight as well, and no start is made for which they leave no
+    /// room.
+    pub running_at_expiry: u64,
     /// How many locations at once, and how many of these places the starts have that are not over. In the wave that is under way, if
     /// waves differ.
     pub locations_at_once: BoundStanding,
@@ -58,9 +64,13 @@ pub struct FleetAtAws {
 
 impl fmt::Display for FleetAtAws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let running_on = match self.running_at_expiry {
+            0 => String::new(),
+            n => format!(", {n} {} on", by_number(n, "runs", "run")),
+        };
         write!(
             f,
-            "in flight at most {} (AWS keeps {} at once in a location), locations at once {}",
+            "in flight at most {} (AWS keeps {} at once in a location{running_on}), locations at once {}",
             self.max_in_flight, self.nodes_at_once, self.locations_at_once
         )
     }
@@ -125,7 +135,7 @@ pub enum FleetStop {
     },
     /// So many nodes may be at work for all that is known that no further one may be.
     InFlight {
-        /// Nothing could be found out of them.
+        /// Nothing could be found out of them; where AWS keeps the bound, their command expired while they were at work.
         unknown: u64,
         /// How many may be in flight.
         allowed: u32,
@@ -166,10 +176,9 @@ impl fmt::Display for FleetStop {
             ),
             Self::InFlight { unknown, allowed } => write!(
                 f,
-                "{} of the fleet may be at work still, as nothing could be found out of {}, and budget.fleet.max_in_flight \
-                 allows {allowed}",
+                "{} of the fleet may be at work still (unknown or running_at_expiry), and budget.fleet.max_in_flight allows \
+                 {allowed}",
                 counted(*unknown, "node"),
-                by_number(*unknown, "it", "them"),
             ),
             Self::Unreached { unreached, allowed } => write!(
                 f,
@@ -224,6 +233,7 @@ impl State {
         Some(FleetAtAws {
             max_in_flight,
             nodes_at_once,
+            running_at_expiry: self.ledger.fleet.running_at_expiry,
             locations_at_once: BoundStanding::beside(self.places_taken().min(of.into()), 0, of),
         })
     }
@@ -251,7 +261,9 @@ impl State {
                 allowed,
             });
         }
-        // Where AWS paces the campaign, nobody can hold a place back for what may be at work still.
+        if let Some((unknown, allowed)) = self.used_up_by_what_runs_on(None) {
+            return Some(FleetStop::InFlight { unknown, allowed });
+        }
         if let Some(allowed) = fleet.max_in_flight.filter(|_| fleet.nodes_in_a_start().is_some())
             && unknown >= u64::from(allowed)
         {
@@ -261,9 +273,10 @@ impl State {
         (unreached > u64::from(allowed)).then_some(FleetStop::Unreached { unreached, allowed })
     }
 
-    /// Whether more nodes were not reached than the plan allows, so that AWS is to begin no more of what it paces.
-    pub(in crate::campaign) fn has_too_many_unreached(&self) -> bool {
-        matches!(self.fleet_stop(), Some(FleetStop::Unreached { .. }))
+    /// Whether more nodes were not reached than the plan allows.
+    pub(super) fn too_many_unreached(&self) -> Option<FleetStop> {
+        self.fleet_stop()
+            .filter(|stop| matches!(stop, FleetStop::Unreached { .. }))
     }
 
     /// Has a unit name only these of its nodes, and adds one after the last unit that names the others.

@@ -1,6 +1,6 @@
 //! What each event changes.
 
-use super::{LocationState, Settled, StartState, State, Stop, StopStanding};
+use super::{LocationState, Settled, StartState, State, Stop, StopReason, StopStanding};
 use crate::campaign::clocks::Placed;
 use crate::campaign::{AlarmSaid, Event, Record};
 use crate::id::{Location, UnitId};
@@ -194,6 +194,12 @@ impl State {
                 }
             }
             Event::StopIntended { unit, stop } => {
+                // Once nothing more of a wave is to be begun, its bounds are no reason for anything.
+                if self.left_out_for.is_none()
+                    && let Some(StopReason::Wave(used_up)) = self.stop_reason()
+                {
+                    self.left_out_for = Some(StopReason::Wave(used_up));
+                }
                 if let Some(unit) = self.units.get_mut(unit)
                     && matches!(unit.start, StartState::Started { .. })
                     && unit.stop.as_ref().is_none_or(|known| known.kind != *stop)

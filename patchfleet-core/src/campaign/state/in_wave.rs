@@ -43,7 +43,7 @@ pub enum WaveBudgetStop {
     },
     /// So many nodes may be at work for all that is known that no further one of it may be.
     InFlight {
-        /// Nothing could be found out of them.
+        /// Nothing could be found out of them; where AWS keeps the bound, their command expired while they were at work.
         unknown: u64,
         /// How many may be in flight.
         allowed: u32,
@@ -78,10 +78,8 @@ impl fmt::Display for WaveStop {
             }
             WaveBudgetStop::InFlight { unknown, allowed } => write!(
                 f,
-                "{} may be at work still, as nothing could be found out of {}, and in wave {wave} ({name}) {allowed} may be in \
-                 flight",
+                "{} may be at work still (unknown or running_at_expiry), and in wave {wave} ({name}) {allowed} may be in flight",
                 counted(*unknown, "node"),
-                by_number(*unknown, "it", "them"),
             ),
         }
     }
@@ -141,7 +139,9 @@ impl State {
 
     /// Which budget of its own keeps units of a wave from being begun, whatever becomes of those that are at work.
     pub(super) fn wave_stop(&self) -> Option<WaveStop> {
-        self.failed_wave().or_else(|| self.used_up_wave())
+        self.failed_wave()
+            .or_else(|| self.used_up_wave())
+            .or_else(|| self.wave_used_up_by_what_runs_on())
     }
 
     /// The same for its bounds on nodes, which matter while something of it waits.
@@ -175,7 +175,7 @@ impl State {
         (counts.damaged, counts.unknown)
     }
 
-    fn stop_of(&self, wave: u32, budget: WaveBudgetStop) -> WaveStop {
+    pub(super) fn stop_of(&self, wave: u32, budget: WaveBudgetStop) -> WaveStop {
         WaveStop {
             wave,
             name: self.plan.request.wave_name(wave).to_owned(),

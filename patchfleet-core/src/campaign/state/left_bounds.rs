@@ -98,10 +98,10 @@ impl State {
                 (first, 0)
             }
         };
-        // Where AWS paces a campaign, nobody holds a place back for what may be at work still.
+        // Where AWS paces a campaign, what its commands left open is over. What runs on is not.
         let at_work = match fleet.nodes_in_a_start() {
             Some(_) => so_far.unknown.saturating_add(so_far.in_flight),
-            None => 0,
+            None => so_far.running_at_expiry,
         };
         let damaged = sum([so_far.damaged, so_far.unknown, so_far.in_flight]);
         let not_again = small(so_far.unreached).saturating_sub(unreached);

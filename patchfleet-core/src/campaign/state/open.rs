@@ -49,9 +49,13 @@ impl State {
         let few = allowed <= 1 && self.units.len() > 1;
         let is_close = few || (failed > 0 && failed.saturating_mul(2) >= allowed);
         let may_stop = is_close && self.going_on().next().is_some();
-        let may_be_unreached = self.plan.fleet.is_some_and(|fleet| fleet.max_unreached.is_some());
+        // What was not reached, or runs on, may take up a bound that AWS does not keep.
+        let by_nodes = self
+            .plan
+            .fleet
+            .is_some_and(|fleet| fleet.max_unreached.is_some() || fleet.nodes_at_once().is_some());
         let has_breaker = !self.plan.request.breaker.is_none();
-        let may_stop = may_stop || ((may_be_unreached || has_breaker) && self.going_on().next().is_some());
+        let may_stop = may_stop || ((by_nodes || has_breaker) && self.going_on().next().is_some());
         self.cutoff().is_some() || may_stop || self.may_begin_more()
     }
 

@@ -41,7 +41,7 @@ impl State {
     }
 
     /// What somebody else cancelled, if no person has said yet that the campaign goes on.
-    fn cancelled_elsewhere(&self) -> Option<(UnitId, &Option<Location>)> {
+    pub(super) fn cancelled_elsewhere(&self) -> Option<(UnitId, &Option<Location>)> {
         let open = self.cancels.iter().find(|(_, accepted)| !**accepted);
         open.map(|((unit, location), _)| (*unit, location))
     }
@@ -101,7 +101,7 @@ impl State {
     /// stopped.
     pub(in crate::campaign) fn stops_what_runs(&self) -> bool {
         self.has_used_up_its_budget()
-            || self.has_too_many_unreached()
+            || self.stop_of_what_aws_paces().is_some()
             || self.breaker_stop().is_some()
             || self.stop_mode().is_some()
     }

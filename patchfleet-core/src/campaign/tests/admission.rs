@@ -11,6 +11,7 @@ use crate::port::{ExecutionStatus, PortErrorKind};
 use crate::request::{Dispatch, Running};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod at_aws;
 mod by_wave;
 
 /// Compares what each rule says of each unit with what walking over everything says.
@@ -63,7 +64,7 @@ pub(crate) fn assert_rules(state: &State) {
         let has_room = room_of(state, id).is_none_or(|room| room >= unit.named.len() as u64);
         assert_eq!(
             !holds(admission::fleet::verdict(state, id, now)),
-            has_room,
+            has_room && at_aws::has_room(state, id),
             "fleet, {id}"
         );
         assert_eq!(
@@ -112,6 +113,7 @@ fn is_stopped(state: &State) -> bool {
     failed.len() > state.plan().location_errors() as usize
         || fleet_is_used_up(state)
         || by_wave::is_used_up(state)
+        || at_aws::is_used_up(state)
         || has_tripped(state)
         || went_off(state)
         || state
@@ -550,6 +552,7 @@ fn waits(state: &State, id: UnitId) -> bool {
         || !has_places(state, id)
         || may_trip_a_breaker(state)
         || room_of(state, id).is_some_and(|room| room < state.units()[&id].named.len() as u64)
+        || !at_aws::has_room(state, id)
 }
 
 fn wave_of(state: &State, id: UnitId) -> u32 {

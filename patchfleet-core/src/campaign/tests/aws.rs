@@ -70,6 +70,8 @@ pub(crate) struct Node {
     pub(crate) moved: bool,
     /// Whose snapshot its patch state has.
     pub(crate) snapshot: Option<&'static str>,
+    /// Whether a step of its command is known to have begun.
+    pub(crate) begun: bool,
     /// What it printed.
     pub(crate) printed: String,
     pub(crate) selected: bool,
@@ -88,6 +90,7 @@ impl Node {
             left: false,
             moved: false,
             snapshot: None,
+            begun: false,
             printed: String::new(),
             selected: true,
         }

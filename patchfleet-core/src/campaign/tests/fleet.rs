@@ -366,7 +366,7 @@ fn a_person_is_told_what_a_unit_waits_for() {
         .map(|hold| (hold.rule, hold.reason.to_string()))
         .collect();
     let words =
-        "2 of the 2 nodes that may be damaged across the fleet are damaged or in flight, and it names 1";
+        "2 of the 2 nodes that may be damaged across the fleet are damaged or in flight, and it needs 1";
     assert!(told.contains(&(Rule::Fleet, words.to_owned())), "{told:?}");
 }
 
@@ -434,7 +434,7 @@ fn an_execution_that_aws_paces_is_stopped_once_too_many_nodes_were_not_reached()
         .collect();
     assert!(!left.is_empty());
     for words in left {
-        assert!(words.ends_with("as too many nodes were not reached"), "{words}");
+        assert!(words.ends_with("budget.fleet.max_unreached allows 1"), "{words}");
     }
 }
 

@@ -342,7 +342,7 @@ fn a_bound_of_a_wave_holds_a_start_by_its_name_and_is_not_left_out() {
     let hold = hold.iter().find(|hold| hold.rule == Rule::Fleet).unwrap();
     assert_eq!(
         hold.reason.to_string(),
-        "2 of the 2 nodes that may be damaged in wave wave-1 are damaged or in flight, and it names 1"
+        "2 of the 2 nodes that may be damaged in wave wave-1 are damaged or in flight, and it needs 1"
     );
     without(Rule::Fleet, || {
         let world = bounded(&first, &[], json!({"max_damaged": 2}));

@@ -337,7 +337,7 @@ fn a_person_is_told_what_a_unit_waits_for() {
         .into_iter()
         .map(|hold| (hold.rule, hold.reason.to_string()))
         .collect();
-    let words = "tag:Service = \"db\": 1 of the 1 node that may be in flight is in flight, and it names 1";
+    let words = "tag:Service = \"db\": 1 of the 1 node that may be in flight is in flight, and it needs 1";
     assert_eq!(told, vec![(Rule::Labels, words.to_owned()); 2]);
 }
 

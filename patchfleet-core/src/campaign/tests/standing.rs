@@ -202,7 +202,7 @@ fn a_bound_that_aws_keeps_says_how_it_is_kept_and_how_many_places_for_locations_
     assert_eq!(
         json["at_aws"],
         json!({
-            "max_in_flight": 2, "nodes_at_once": 1,
+            "max_in_flight": 2, "nodes_at_once": 1, "running_at_expiry": 0,
             "locations_at_once": {"used": 1, "of": 2, "left": 1},
         })
     );

@@ -152,7 +152,7 @@ fn plugins_of(node: &Node) -> Vec<PluginView> {
         name: name.to_owned(),
         status: InvocationStatus::from_details(node.status),
         response_code: Some(code),
-        started_at: None,
+        started_at: node.begun.then_some(Timestamp::UNIX_EPOCH),
         output: output.chars().take(2_500).collect(),
     };
     let code = if node.status == "Failed" { 162 } else { 0 };
