@@ -140,6 +140,7 @@ impl Bug {
 /// Whether a slip may well show in a draft.
 fn may_slip(slip: Slip, draft: &Draft) -> bool {
     let (wish, course) = (&draft.wish, &draft.course);
+    let in_waves = |is_so: fn(&Wave) -> bool| wish.waves.iter().any(is_so);
     match slip {
         Slip::TakesEveryRecord => course.company.is_some(),
         Slip::TrustsTheLog => wish.sends_itself && course.restore.is_some(),
@@ -149,6 +150,10 @@ fn may_slip(slip: Slip, draft: &Draft) -> bool {
             let fleet = wish.fleet.is_some_and(|fleet| fleet.damaged.is_some());
             let label = wish.label.is_some_and(|label| label.damaged.is_some());
             (fleet || label) && course.retries.contains(&Again::Failed)
+        }
+        Slip::PassesWavesOver => {
+            let guards = |wave: &Wave| wave.approval || wave.gate.is_some() || wave.soak_minutes.is_some();
+            in_waves(guards) && !course.retries.is_empty()
         }
         Slip::UnknownTakesNoRoom => {
             let is_denied = draft.hands.iter().any(|hand| hand.deed == Deed::DenyResults);

@@ -226,6 +226,14 @@ fn a_retry_that_counts_anew_is_noticed() {
 }
 
 #[test]
+fn a_retry_that_passes_a_wave_over_with_what_it_asks_for_is_noticed() {
+    assert_noticed(
+        Mix::Rough,
+        &[(Bug::Slips(Slip::PassesWavesOver), "of an earlier campaign")],
+    );
+}
+
+#[test]
 fn a_node_of_which_nothing_is_known_and_that_takes_no_room_is_noticed() {
     assert_noticed(
         Mix::Rough,

@@ -37,9 +37,9 @@ mod timers;
 
 pub use admission::{Hold, HoldReason};
 pub(crate) use claims::{campaigns_of, open_campaign};
-pub(crate) use decide::AT_CUTOFF;
 pub use driver::{DriveError, Observer, Progress, SHORTEST_GAP, SentAgain, StillUnread, UnreadNodes};
 pub(crate) use driver::{Driver, name_taken};
+pub(crate) use event::AT_CUTOFF;
 pub use event::{
     AlarmSaid, AlarmStop, CalendarsSaid, Event, NotStopped, NotWell, ParseDigestError, RECORD_FORMAT, Record,
     RecordDigest, Replacement, StopAsked, StopMode, TurnedUp,

@@ -16,6 +16,8 @@ pub enum Slip {
     RetriesWhatMayRun,
     /// A retry counts nothing of what the campaigns before it have used of the bounds.
     CountsAnew,
+    /// A retry passes over a wave of which nothing is left with all that it asks for before the next one begins.
+    PassesWavesOver,
     /// A node of which nothing could be found out, or on which a script runs on, takes no room under a bound.
     UnknownTakesNoRoom,
     /// Nobody asks right before a start is sent whether its time is over.

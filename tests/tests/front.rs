@@ -35,6 +35,8 @@ mod retry;
 mod retry_rows;
 #[path = "front/retry_unknown.rs"]
 mod retry_unknown;
+#[path = "front/retry_waves.rs"]
+mod retry_waves;
 #[path = "front/waits.rs"]
 mod waits;
 #[path = "front/waves_by_tag.rs"]

@@ -4,7 +4,7 @@
 
 use super::asked::Asked;
 use super::bounded::{all_open, bounded};
-use super::{labels, left, pair};
+use super::{labels, left, pair, waves};
 use crate::draft::{Again, Deed, Selector};
 use crate::run::{Done, Run, Tried};
 use crate::starts::{Pair, id_of, place};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn again(run: &Run, first: &Done, asked: &Asked) {
-    let mut before = vec![first];
+    let (mut before, mut runs) = (vec![first], vec![run]);
     for tried in &first.retries {
         left::is_tried(run, asked, &before, tried);
         let Tried::Ran(retry) = &tried.came else {
@@ -27,7 +27,9 @@ pub(super) fn again(run: &Run, first: &Done, asked: &Asked) {
         // Over all of them together, and by the nodes of the first.
         bounded(retry, first);
         labels::bounded(retry, first);
+        waves::guarded(retry, &runs, &before);
         before.push(retry.result.as_ref().unwrap());
+        runs.push(retry);
     }
 }
 

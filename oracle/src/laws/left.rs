@@ -6,7 +6,7 @@
 use super::asked::Asked;
 use super::bounded::comes_to;
 use super::pair;
-use crate::draft::{Again, Draft, Has, RUNBOOK, Selector};
+use crate::draft::{Again, Draft, Has, RUNBOOK, Selector, WAVES};
 use crate::run::{Done, Run, Tried, Try};
 use crate::starts::{Pair, place, time};
 use jiff::{SignedDuration, Timestamp};
@@ -205,7 +205,7 @@ impl<'a> Left<'a> {
                 self.is_done("update_document", |of| of["document"]["name"] == RUNBOOK)
                     || self.is_done("create_document", |of| of["name"] == RUNBOOK)
             }
-            RefusalCode::WaveEmpty => wish.waves.iter().any(|wave| wave.gate.is_some()),
+            RefusalCode::WaveEmpty => self.is_guard_gone(reason),
             RefusalCode::FleetBudget if reason.subject.starts_with("waves[") => {
                 // A share of a wave is one of the nodes that the retry has there, and may come to none.
                 let mut waves = wish.waves.iter();
@@ -215,6 +215,34 @@ impl<'a> Left<'a> {
             RefusalCode::LabelBudget => self.is_label_used_up(),
             _ => false,
         }
+    }
+
+    /// Nothing of a wave is left that could be tried: each node that has to be tried again and answers is in another. And it did not do
+    /// well, or is of so many locations or nodes and asks for something before the next one begins.
+    fn is_guard_gone(&self, reason: &RefusalReason) -> bool {
+        let Some(wave) = WAVES
+            .iter()
+            .position(|name| reason.subject == format!("wave {name}"))
+        else {
+            return false;
+        };
+        let planned = self.of().plan.locations.iter();
+        let of_wave = planned.filter(|one| one.wave as usize == wave + 1);
+        let there: BTreeSet<Pair> = of_wave.map(|one| pair(&one.location())).collect();
+        let asked = &self.run.draft.wish.waves[wave];
+        let is_drawn = !matches!(asked.has, Has::Region(_) | Has::Account(_))
+            && (asked.approval || asked.soak_minutes.is_some() || asked.gate.is_some());
+        let told = self.told();
+        let mut told = told.iter().filter(|told| there.contains(&told.at));
+        let is_bad = told.any(|told| {
+            let fine = |row: &NodeRow| matches!(row.outcome, NodeOutcome::Done | NodeOutcome::PendingReboot);
+            told.total == 0 || told.rows.len() < told.total || !told.rows.iter().all(fine)
+        });
+        let surely = self.surely_taken();
+        let mut answering = surely
+            .iter()
+            .filter(|id| self.nodes[id.as_str()]["online"] == true);
+        (is_bad || is_drawn) && !answering.any(|id| there.contains(&place(self.nodes[id.as_str()])))
     }
 
     /// The names of some nodes are not known, a location would come to another wave, one was skipped, or nobody knows whether what is

@@ -97,6 +97,67 @@ fn between(run: &Run, done: &Done, number: usize, asked: &Asked, (end, later): (
     }
 }
 
+/// A further campaign begins no wave after one of which it begins nothing, unless that had soaked, was approved of and had passed its
+/// gate, in this campaign or in those `before` it. A wave after which an earlier campaign has gone on guards nothing any more.
+///
+/// A wave of so many locations or nodes has others in each campaign.
+pub(super) fn guarded(retry: &Run, runs: &[&Run], before: &[&Done]) {
+    let done = retry.result.as_ref().unwrap();
+    let all: Vec<&Done> = before.iter().copied().chain([done]).collect();
+    if all.iter().any(|done| !done.gone_on.is_empty()) {
+        return;
+    }
+    let in_wave = |run: &Run, what: &Span<'_>| {
+        let asked = Asked::of_run(run);
+        what.at.iter().find_map(|at| asked.waves.get(at).copied())
+    };
+    let own = retry.starts();
+    let wave_of = |what: &Span<'_>| in_wave(retry, what);
+    let earlier = runs.iter().flat_map(|run| {
+        let starts = run.starts().into_iter();
+        starts.filter_map(|what| Some((in_wave(run, &what)?, what.to)))
+    });
+    let earlier: Vec<(usize, Timestamp)> = earlier.collect();
+    for later in &own {
+        let Some(wave) = wave_of(later) else { continue };
+        for (number, guard) in retry.draft.wish.waves.iter().enumerate().take(wave) {
+            let there = earlier.iter().filter(|(wave, _)| *wave >= number);
+            let (of_wave, after): (Vec<_>, Vec<_>) = there.partition(|(wave, _)| *wave == number);
+            let is_tried = own.iter().any(|what| wave_of(what) == Some(number));
+            let Some(end) = of_wave.iter().map(|(_, to)| *to).max() else {
+                continue;
+            };
+            if is_tried || !after.is_empty() {
+                continue;
+            }
+            let name = WAVES[number];
+            let soaked = later.from.duration_since(end);
+            let least = SignedDuration::from_mins(guard.soak_minutes.unwrap_or(0).into());
+            assert!(
+                soaked >= least,
+                "{} began {soaked:#} after wave {name} of an earlier campaign",
+                later.what
+            );
+            let mut approvals = all.iter().flat_map(|done| &done.approved);
+            let is_approved = approvals.any(|(at, of)| of == name && *at <= later.from);
+            assert!(
+                is_approved || !guard.approval,
+                "{} began, and nobody had approved of wave {name} of an earlier campaign",
+                later.what
+            );
+            let has_wave = |run: &&&Run| {
+                let starts = run.starts();
+                starts.iter().any(|what| in_wave(run, what) == Some(number))
+            };
+            if let (Some(gate), Some(last)) = (guard.gate, runs.iter().rev().find(has_wave)) {
+                let asked = Asked::of_run(last);
+                let is_of = |at: &Pair| asked.waves.get(at) == Some(&number);
+                gated(last, gate, is_approved, (&asked, is_of), later);
+            }
+        }
+    }
+}
+
 /// The nodes of a wave passed its gate before `later` began, by what is certain in the simulator's state: a node that nobody
 /// else touches and that is bad at the end was bad when its command was over.
 fn gated(

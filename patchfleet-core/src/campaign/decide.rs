@@ -7,7 +7,7 @@ use super::rule::Rule;
 use super::start;
 use super::state::{Sending, StartState, State, Stop};
 use super::strays::Place;
-use super::{Event, StopMode};
+use super::{AT_CUTOFF, Event, StopMode};
 use crate::id::{Location, UnitId};
 use crate::outcome::FinishedOutcome;
 use crate::port::StopType;
@@ -171,9 +171,6 @@ pub(super) fn decide(state: &State, memory: &Memory, now: Timestamp) -> Decision
 pub(super) fn forgotten_from(sending: &Sending) -> Option<Timestamp> {
     Some(later(sending.not_before?, RESEND_WITHIN))
 }
-
-/// Who has a campaign stopped at its cutoff, as the log says it.
-pub(crate) const AT_CUTOFF: &str = "the cutoff";
 
 /// A decision that is being made.
 struct Agenda<'a> {

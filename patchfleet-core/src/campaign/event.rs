@@ -21,6 +21,7 @@ pub use alarm::{AlarmSaid, AlarmStop};
 pub use calendars::CalendarsSaid;
 pub use digest::{ParseDigestError, RecordDigest};
 pub use not_well::NotWell;
+pub(crate) use stop::AT_CUTOFF;
 pub use stop::{NotStopped, StopAsked, StopMode};
 
 /// The version of the records that this version writes. A log of another one is not read and never written to:

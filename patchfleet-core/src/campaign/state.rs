@@ -42,6 +42,7 @@ mod unit;
 mod unresolved;
 mod verdict;
 mod waves;
+mod waves_passed;
 
 pub use breaker::{BreakerStanding, BreakerStop};
 pub use fleet::{FleetAtAws, FleetLeft, FleetSoFar, FleetStanding, FleetStop};
@@ -243,9 +244,9 @@ impl State {
             rows_missing: BTreeSet::new(),
             executions: BTreeSet::new(),
             looking: None,
-            waves: plan.waves().into_iter().map(|wave| wave.number).collect(),
-            wave_ends: BTreeMap::new(),
-            approved: BTreeSet::new(),
+            waves: waves::of(plan),
+            wave_ends: waves::ended_before(plan),
+            approved: waves::approved_before(plan),
             settlings: 0,
             cells: Arc::new(Cells::of(&plan.labels)),
             ledger: Ledger::default(),

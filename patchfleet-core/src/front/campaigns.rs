@@ -360,8 +360,8 @@ impl<'c> Planned<'c> {
     ///
     /// # Errors
     ///
-    /// [`CampaignError::Refused`] if another campaign of the request is open, or may be;
-    /// [`CampaignError::OtherRequest`] if the campaign is there and is one of another request; the errors of
+    /// [`CampaignError::Refused`] if another campaign of the request is open, or may be, or if this is a retry of nodes that another
+    /// campaign has tried again since it was planned; [`CampaignError::OtherRequest`] if the campaign is there and is one of another request; the errors of
     /// [`Campaigns::resume`] if it is there; [`CampaignError::Driving`] if the plan cannot be written down. Nothing
     /// was started.
     pub async fn begin(self, campaign: CampaignId) -> Result<Campaign, CampaignError> {
@@ -372,9 +372,12 @@ impl<'c> Planned<'c> {
             source,
         };
         // Looked at first: what is another request's is left as it is.
-        if let Some(state) = campaigns.watched_store().load(campaign).await.map_err(unread)? {
-            require_same(&state, request)?;
-            require_central(campaigns.watched().directory.as_ref(), state.plan()).await?;
+        match campaigns.watched_store().load(campaign).await.map_err(unread)? {
+            Some(state) => {
+                require_same(&state, request)?;
+                require_central(campaigns.watched().directory.as_ref(), state.plan()).await?;
+            }
+            None => campaigns.require_untried(campaign, &self.plan).await?,
         }
         let state = campaigns.driver.begin(campaign, &self.plan).await?;
         // Somebody may have been quicker.

@@ -2,16 +2,25 @@
 
 use super::retry::left;
 use super::{CampaignError, Campaigns, Retry, RetryPlan};
-use crate::campaign::{AT_CUTOFF, State, StopReason};
+use crate::campaign::State;
 use crate::id::CampaignId;
 use crate::plan::Planning;
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::PatchRequest;
 use std::collections::BTreeSet;
 
+/// What the last window of a request has left.
+enum LastWindow {
+    Nothing,
+    Left(Box<State>),
+    /// Nobody knows: the log of this campaign, which is newer, is damaged.
+    Damaged(CampaignId),
+}
+
 impl Campaigns {
     /// The last campaign of the request that is over, if its window closed before all of its nodes had their turn: it has a
-    /// cutoff, left nodes that were not run, and was not halted by anything else. Its request has to be the same as this one.
+    /// cutoff, left nodes that were not run, and was not halted by anything else, nor would have been by what became of its nodes. None
+    /// is where the log of a newer one is damaged. Its request has to be the same as this one.
     /// A second attempt counts as a part of the campaign whose second attempt it is: nodes that the first did not reach had their
     /// turn in the window.
     /// [`Retry::NotRun`] carries over what it left, as [`Planning::carry_over`] has it done by itself.
@@ -20,6 +29,13 @@ impl Campaigns {
     ///
     /// [`CampaignError::Asking`] if the store does not answer.
     pub async fn left_by_window(&self, request: &PatchRequest) -> Result<Option<State>, CampaignError> {
+        Ok(match self.last_window(request).await? {
+            LastWindow::Left(state) => Some(*state),
+            LastWindow::Nothing | LastWindow::Damaged(_) => None,
+        })
+    }
+
+    async fn last_window(&self, request: &PatchRequest) -> Result<LastWindow, CampaignError> {
         let store = self.watched_store();
         let list = store.campaigns(self.now()).await?;
         let of_name = list.campaigns.iter().filter(|one| one.request == request.name);
@@ -32,17 +48,13 @@ impl Campaigns {
             .into_iter()
             .filter(|one| one.finished.is_some() && !second_attempts.contains(&one.campaign));
         let Some(last) = over.max_by_key(|one| (one.planned_at, one.campaign)) else {
-            return Ok(None);
+            return Ok(LastWindow::Nothing);
         };
+        if let Some(damaged) = store.damaged_since(&list, last.campaign, &request.name).await? {
+            return Ok(LastWindow::Damaged(damaged));
+        }
         let state = store.load(last.campaign).await?;
-        Ok(state.filter(|state| {
-            let by_window = match state.left_out_because() {
-                Some(StopReason::Cutoff { .. } | StopReason::PastCutoff { .. }) => true,
-                // What ran still when the window closed was cancelled.
-                Some(StopReason::Asked(asked)) => asked.by == AT_CUTOFF,
-                // Nothing was left out: what was not run had another reason.
-                None | Some(_) => false,
-            };
+        let left = state.filter(|state| {
             let has_cutoff = state
                 .plan()
                 .lifetime
@@ -51,13 +63,14 @@ impl Campaigns {
             // What a budget kept back is left to a person.
             let by_budget = state.has_kept_back() || state.has_used_up_bounds();
             is_same
-                && by_window
+                && state.is_left_by_window_alone()
                 && !by_budget
                 && has_cutoff
                 && left(state)
                     .iter()
                     .any(|(location, at)| at.has_any(state.goal_at(location), Retry::NotRun))
-        }))
+        });
+        Ok(left.map_or(LastWindow::Nothing, |state| LastWindow::Left(Box::new(state))))
     }
 
     /// Plans a campaign for what the last window has left. `None` if it has left nothing. `but` is the campaign that is to begin, if
@@ -68,8 +81,16 @@ impl Campaigns {
         request: &PatchRequest,
         planning: &Planning,
     ) -> Result<Option<RetryPlan<'_>>, CampaignError> {
-        let Some(last) = self.left_by_window(request).await? else {
-            return Ok(None);
+        let last = match self.last_window(request).await? {
+            LastWindow::Left(last) => last,
+            LastWindow::Nothing => return Ok(None),
+            LastWindow::Damaged(campaign) => {
+                let told = format!(
+                    "what the last window has left is not carried over, as the log of the newer campaign {campaign} is damaged, and \
+                     the whole request is run: `patchfleet status` says what is wrong with that log"
+                );
+                return Ok(Some(RetryPlan::Nothing { told: vec![told] }));
+            }
         };
         match self.plan_retry_but(but, &last, Retry::NotRun, planning).await {
             Ok(planned) => Ok(Some(planned)),
@@ -92,6 +113,9 @@ impl Campaigns {
 fn is_of_retry(reason: &RefusalReason) -> bool {
     matches!(
         reason.code,
-        RefusalCode::NotRetried | RefusalCode::Unsupported | RefusalCode::CensusUnknown
+        RefusalCode::NotRetried
+            | RefusalCode::WaveEmpty
+            | RefusalCode::Unsupported
+            | RefusalCode::CensusUnknown
     )
 }

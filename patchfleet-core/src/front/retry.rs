@@ -5,11 +5,11 @@ mod left;
 mod still_there;
 
 use super::{CampaignError, Campaigns, Planned};
-use crate::campaign::{State, StopReason};
+use crate::campaign::State;
 use crate::expand::expand;
 use crate::id::{CampaignId, Location, NodeId, UnitId};
 use crate::outcome::{Goal, NodeOutcome, NodeRow};
-use crate::plan::{Followed, LeftBounds, Plan, Planning, Retried, require_central};
+use crate::plan::{Followed, LeftBounds, Plan, PlannedLocation, Planning, Retried, require_central};
 use crate::port::PortErrorKind;
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
 use crate::request::{EmptyWave, PatchRequest, Selector, Wave};
@@ -18,6 +18,7 @@ use crate::slip::{Slip, slips};
 use crate::text::{by_number, counted};
 use at_work::AtWork;
 use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
 pub(super) use left::left;
 use left::offline_before;
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,6 +120,18 @@ impl Campaigns {
     async fn tried_by_others(&self, but: Option<CampaignId>, of: &State) -> Result<Tried, CampaignError> {
         let (store, campaign) = (self.watched_store(), of.campaign());
         let list = store.campaigns(self.now()).await?;
+        let name = &of.plan().request.name;
+        if let Some(damaged) = store.damaged_since(&list, campaign, name).await? {
+            let reason = RefusalReason {
+                code: RefusalCode::NotRetried,
+                subject: format!("campaign {damaged}"),
+                detail: format!(
+                    "its log is damaged, and it may have tried again what campaign {campaign} left: `patchfleet status` says what is \
+                     wrong with it. Put the log back, or run the request"
+                ),
+            };
+            return Err(refused(vec![reason]));
+        }
         let newer = list.campaigns.iter().filter(|one| {
             let is_other = one.campaign != campaign && Some(one.campaign) != but;
             let is_newer = one.planned_at >= of.planned_at() && is_other;
@@ -143,6 +156,30 @@ impl Campaigns {
         match tried.by {
             Some(by) if is_bounded => Err(refused(vec![already_tried(campaign, by)])),
             _ => Ok(tried),
+        }
+    }
+
+    /// Sees that nobody has tried the nodes of a retry again since it was planned: a plan may wait for a person's word for hours, and
+    /// what another retry has brought to its goal meanwhile would be patched once more. The name is claimed right after this, and while it is
+    /// this campaign's no other one begins.
+    pub(super) async fn require_untried(
+        &self,
+        campaign: CampaignId,
+        plan: &Plan,
+    ) -> Result<(), CampaignError> {
+        let (Some(retried), Selector::NodeIds(nodes)) = (&plan.retries, &plan.request.targets.selector)
+        else {
+            return Ok(());
+        };
+        let Some(of) = self.watched_store().load(retried.campaign).await? else {
+            return Ok(());
+        };
+        let tried = self.tried_by_others(Some(campaign), &of).await?;
+        match tried.by {
+            Some(by) if nodes.iter().any(|node| tried.nodes.contains(node)) => {
+                Err(refused(vec![already_tried(of.campaign(), by)]))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -272,7 +309,7 @@ impl Campaigns {
                 .into_iter()
                 .map(|one| format!("{}: {}", one.subject, one.detail)),
         );
-        let named = naming(request, nodes, of);
+        let named = naming(request, nodes);
         let retried = Retried {
             campaign: of.campaign(),
             request: Box::new(request.clone()),
@@ -280,11 +317,16 @@ impl Campaigns {
                 true => LeftBounds::default(),
                 false => of.bounds_left(again, unreached.saturating_sub(offline_before(of))),
             },
+            passed: match slips(Slip::PassesWavesOver) {
+                true => vec![],
+                false => of.passed_waves(),
+            },
         };
         let by_driver = Followed::ByDriver;
         let planning = self.with_pace(request, planning).await;
         let mut plan = Plan::made(&ports, &named, &planning, by_driver, Some(&retried)).await?;
         require_same_waves(of.plan(), &plan)?;
+        keep_waves_back(of, &mut plan, self.now())?;
         plan.warnings.extend(told);
         if which == Retry::Unreached {
             plan.keep_pin_of(of.plan());
@@ -482,19 +524,60 @@ fn skipped_by(of: &State) -> Vec<RefusalReason> {
         .collect()
 }
 
-/// The same request for these nodes alone. A wave that has none of them is passed over: that they are all well is what its
-/// being empty means here, as none of its locations may come later ([`require_same_waves`]). Not so a wave that has not passed its gate: what failed in it may be gone for that very reason.
-fn naming(request: &PatchRequest, nodes: BTreeSet<NodeId>, of: &State) -> PatchRequest {
+/// The same request for these nodes alone. A wave that has none of them is passed over, as none of its locations may come later
+/// ([`require_same_waves`]), and what it asks for holds all the same ([`keep_waves_back`]).
+fn naming(request: &PatchRequest, nodes: BTreeSet<NodeId>) -> PatchRequest {
     let mut named = request.clone();
     named.targets.selector = Selector::NodeIds(nodes.into_iter().collect());
-    let failed = match of.left_out_because() {
-        Some(StopReason::Gate { wave, .. }) => Some(wave),
-        _ => None,
-    };
-    for (number, wave) in (1..).zip(&mut named.waves) {
-        if failed != Some(number) {
-            wave.if_empty = EmptyWave::Skip;
-        }
+    for wave in &mut named.waves {
+        wave.if_empty = EmptyWave::Skip;
     }
     named
+}
+
+/// Has the waves of which nothing is left that could be tried hold those after them back as they did in the campaign before. Nothing may
+/// come after one that did not do well: what failed in it may be gone or silent for that very reason. And where a wave takes so many
+/// locations or nodes, others are drawn for it: that is refused unless all that it asks for was met.
+fn keep_waves_back(of: &State, plan: &mut Plan, now: Timestamp) -> Result<(), CampaignError> {
+    if slips(Slip::PassesWavesOver) {
+        return Ok(());
+    }
+    let there: BTreeSet<u32> = plan.locations.iter().map(|planned| planned.wave).collect();
+    let can_be_tried = || plan.locations.iter().filter(|planned| !planned.is_hollow());
+    let tried_in: BTreeSet<u32> = can_be_tried().map(|planned| planned.wave).collect();
+    let tried: BTreeSet<Location> = can_be_tried().map(PlannedLocation::location).collect();
+    let is_tried = |wave: u32| {
+        let mut before = of.plan().locations.iter();
+        before.any(|planned| planned.wave == wave && tried.contains(&planned.location()))
+    };
+    let waves = 1..=plan.request.wave_count();
+    let reasons = waves.filter(|wave| !is_tried(*wave)).filter_map(|wave| {
+        let (is_drawn_anew, guards) = (tried_in.contains(&wave), tried_in.range(wave..).next().is_some());
+        let failed = of.keeps_later_waves_back(wave).filter(|_| guards);
+        let detail = match (failed, of.asks_still(wave, now).filter(|_| is_drawn_anew)) {
+            (Some(why), _) => format!(
+                "no node of it is left that could be tried, and {why}. What failed in it may be gone or silent for that very reason, and \
+                 the retry would begin others: run the request"
+            ),
+            (None, Some(why)) => format!(
+                "no node of it is left that could be tried, and {why}. It has so many locations or nodes, and the retry would take others \
+                 for it: run the request"
+            ),
+            (None, None) => return None,
+        };
+        Some(RefusalReason {
+            code: RefusalCode::WaveEmpty,
+            subject: format!("wave {}", plan.request.wave_name(wave)),
+            detail,
+        })
+    });
+    let reasons: Vec<RefusalReason> = reasons.collect();
+    if let Some(retried) = &mut plan.retries {
+        let guards = |wave: u32| !there.contains(&wave) && there.range(wave..).next().is_some();
+        retried.passed.retain(|passed| guards(passed.number));
+    }
+    match reasons.is_empty() {
+        true => Ok(()),
+        false => Err(refused(reasons)),
+    }
 }

@@ -11,6 +11,7 @@ use crate::port::PortResult;
 use crate::report::{Explanation, Report, Subject};
 use crate::request::PatchRequest;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// How many earlier campaigns are read for how long a node takes, at most.
 const PACES_ASKED: usize = 3;
@@ -103,6 +104,31 @@ impl Store {
             }
         }
         unread.map_or(Ok(None), Err)
+    }
+
+    /// The last campaign of a name that is newer than this one and whose log is damaged, so that nobody knows what it did.
+    pub(super) async fn damaged_since(
+        &self,
+        list: &CampaignList,
+        than: CampaignId,
+        name: &RequestName,
+    ) -> PortResult<Option<CampaignId>> {
+        let damaged = list.damaged.iter().filter_map(|damaged| match &damaged.log {
+            LogKey::Campaign(campaign) => Some(*campaign),
+            LogKey::Name(_) => None,
+        });
+        let damaged: BTreeSet<CampaignId> = damaged.collect();
+        if damaged.is_empty() {
+            return Ok(None);
+        }
+        // The last one first. One that was gone on with stands there more than once, and counts from its first time.
+        let of_name = campaigns_of(self.log.as_ref(), name).await?;
+        let Some(first) = of_name.iter().rposition(|campaign| *campaign == than) else {
+            // The name's log does not have it, so nobody knows which are newer.
+            return Ok(damaged.into_iter().next());
+        };
+        let mut newer = of_name.into_iter().take(first);
+        Ok(newer.find(|campaign| *campaign != than && damaged.contains(campaign)))
     }
 
     /// Sees that a campaign of the request may begin here, and makes the store's place ready. Planning sees to it as

@@ -118,7 +118,7 @@ pub fn build(
     sorted.reasons.extend(against);
     sorted.warnings.extend(of_waves);
     if sorted.reasons.is_empty() {
-        let (reasons, warnings) = waves::empty(request, candidates, &sorted.locations);
+        let (reasons, warnings) = waves::empty(asked, candidates, &sorted.locations, options);
         sorted.reasons.extend(reasons);
         sorted.warnings.extend(warnings);
     }

@@ -33,8 +33,8 @@ pub struct Forecast {
     /// The campaign that took so long, if that is where it comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned_from: Option<CampaignId>,
-    /// Seconds from the plan until everything is over, if each node takes so long. `None`: nodes were not counted
-    /// everywhere, or freezes do not let everything begin.
+    /// Seconds from the plan until everything is over, if each node takes so long: with a cutoff until that at the latest. `None`: nodes
+    /// were not counted everywhere, or freezes do not let everything begin.
     pub expected_seconds: Option<u64>,
     /// The same if each command lives until it expires. Also `None` under a runbook of one's own.
     pub worst_seconds: Option<u64>,
@@ -109,11 +109,19 @@ impl Plan {
             let in_time = course.begins.iter().filter(|begins| **begins <= until).count();
             u32::try_from(self.units.len().saturating_sub(in_time)).unwrap_or(u32::MAX)
         });
+        // By the cutoff every command has expired, and what was not begun never is.
+        let cutoff = self.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff);
+        let closes = cutoff.map_or(u64::MAX, |at| {
+            let left = u64::try_from(at.duration_since(now).as_secs()).unwrap_or_default();
+            Seconds::new(left).plus(around).get()
+        });
         Forecast {
             minutes_per_node: minutes,
             learned_from: pace.map(|pace| pace.campaign),
-            expected_seconds: expected.and_then(|course| course.ends),
-            worst_seconds: worst,
+            expected_seconds: expected
+                .and_then(|course| course.ends)
+                .map(|ends| ends.min(closes)),
+            worst_seconds: worst.map(|ends| ends.min(closes)),
             after_cutoff,
         }
     }
@@ -145,7 +153,9 @@ impl Plan {
         let since = |at: Timestamp| u64::try_from(at.duration_since(now).as_secs()).ok();
         // From when to when something may begin, as it was last seen.
         let open = Cell::new((0, 0));
+        let soaked = self.soaked_until().and_then(since).unwrap_or_default();
         let opens = |seconds: u64| {
+            let seconds = seconds.max(soaked);
             let (from, until) = open.get();
             if self.request.freezes.is_empty() || (from..until).contains(&seconds) {
                 return Some(seconds);
@@ -196,6 +206,19 @@ impl Plan {
                 opens: &opens,
             },
         )
+    }
+
+    /// When the soaks are over of the waves before the first one, of which a retry has nothing left.
+    fn soaked_until(&self) -> Option<Timestamp> {
+        let first = self.units.iter().map(|unit| unit.wave).min()?;
+        let passed = self.retries.iter().flat_map(|retried| &retried.passed);
+        let before = passed.filter(|passed| passed.number < first);
+        before
+            .filter_map(|passed| {
+                let soak = self.request.wave(passed.number)?.soak?;
+                passed.ended.checked_add(soak.duration()).ok()
+            })
+            .max()
     }
 
     fn places(&self) -> BTreeMap<Location, Place<'_>> {
@@ -311,7 +334,13 @@ impl Plan {
         let expected = words(forecast.expected_seconds)
             .map_or_else(|| "not known".to_owned(), |time| format!("{time}, {each}"));
         let worst = match (words(forecast.worst_seconds), &self.lifetime) {
-            (Some(time), _) => format!("{time}: each command lives until it expires"),
+            (Some(time), _) => format!(
+                "{time}: each command lives until it expires{}",
+                match self.lifetime.as_ref().and_then(|lifetime| lifetime.cutoff) {
+                    Some(_) => ", and none longer than until the cutoff",
+                    None => "",
+                }
+            ),
             (None, Some(_)) => "not known".to_owned(),
             (None, None) => "not known: its commands live as long as the runbook says".to_owned(),
         };

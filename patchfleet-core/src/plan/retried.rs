@@ -3,6 +3,7 @@
 use crate::id::{CampaignId, NodeId};
 use crate::request::PatchRequest;
 use crate::text::by_number;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The campaign whose nodes a plan tries again. The plan's own request names these nodes.
@@ -16,6 +17,62 @@ pub struct Retried {
     /// What is left of the bounds that the first campaign had on the fleet and on the values of its labels.
     #[serde(default, skip_serializing_if = "LeftBounds::is_empty")]
     pub bounds: LeftBounds,
+    /// The waves of which nothing is left to try, in their order. What each asks for before the waves after it may begin still
+    /// holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<PassedWave>,
+}
+
+/// A wave of an earlier campaign of which nothing is left to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PassedWave {
+    /// Its number in the request, from 1.
+    pub number: u32,
+    /// When it was over. Its soak counts from then.
+    pub ended: Timestamp,
+    /// Whether it needs no approval any more: a person has given it, or a wave after it had begun.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved: bool,
+    /// What its gate lacks, if that was inconclusive and nobody has approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inconclusive: Option<InconclusiveGate>,
+}
+
+/// Why a gate says nothing of its wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InconclusiveGate {
+    /// Of how many nodes the results are known.
+    pub known: u64,
+    /// Of how many it needs them.
+    pub needed: u32,
+    /// How many locations did not end well, and of whose nodes nothing is known.
+    pub blind: u64,
+}
+
+impl PassedWave {
+    pub(crate) fn new(number: u32, ended: Timestamp) -> Self {
+        Self {
+            number,
+            ended,
+            approved: false,
+            inconclusive: None,
+        }
+    }
+}
+
+impl InconclusiveGate {
+    pub(crate) fn new(known: u64, needed: u32, blind: u64) -> Self {
+        Self { known, needed, blind }
+    }
+}
+
+impl Retried {
+    /// The wave of this number, if nothing of it is left to try.
+    pub(crate) fn passed(&self, wave: u32) -> Option<&PassedWave> {
+        self.passed.iter().find(|passed| passed.number == wave)
+    }
 }
 
 /// The bounds of the first campaign, and what the campaigns so far have used of them.

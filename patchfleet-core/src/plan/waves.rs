@@ -3,7 +3,7 @@
 use super::in_wave::InWaves;
 use super::units::{self, Bounds, Draft};
 use super::wave_tags;
-use super::{Plan, PlannedLocation};
+use super::{Options, PassedWave, Plan, PlannedLocation};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::expand::{AccountTags, Candidates};
 use crate::hash::Sha256;
@@ -13,6 +13,7 @@ use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{EmptyWave, PatchRequest, Wave, WaveSize};
 use crate::runbook::TargetTooLong;
 use crate::text::{by_number, counted, table};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A wave of a plan that has locations.
@@ -213,7 +214,7 @@ fn most_nodes<'l>(size: WaveSize, of: impl Iterator<Item = &'l PlannedLocation>)
 
 /// The nodes of a location; `None` if nothing can be patched there, or they were not counted.
 fn nodes_to_patch(at: &PlannedLocation) -> Option<u64> {
-    let nodes = at.nodes.filter(|_| !is_hollow(at))?;
+    let nodes = at.nodes.filter(|_| !at.is_hollow())?;
     Some(nodes.total().into())
 }
 
@@ -246,7 +247,7 @@ fn in_order<'l>(
         .into_iter()
         .map(|at| (number(request, wave, at), at))
         .collect();
-    drawn.sort_by_cached_key(|(number, at)| (is_hollow(at), *number, at.location()));
+    drawn.sort_by_cached_key(|(number, at)| (at.is_hollow(), *number, at.location()));
     drawn
 }
 
@@ -260,9 +261,11 @@ fn number(request: &PatchRequest, wave: &Wave, at: &PlannedLocation) -> u64 {
     bytes.fold(0, |number, byte| number << 8 | u64::from(byte))
 }
 
-/// Whether nothing can be patched there for now, as far as the census knows.
-fn is_hollow(at: &PlannedLocation) -> bool {
-    at.is_known_to_be_empty() || at.nodes.is_some_and(|nodes| nodes.online == 0)
+impl PlannedLocation {
+    /// Whether nothing can be patched there: it has no node, or none that answers.
+    pub(crate) fn is_hollow(&self) -> bool {
+        self.is_known_to_be_empty() || self.nodes.is_some_and(|nodes| nodes.online == 0)
+    }
 }
 
 /// What is against the plan, or should be known, because nothing can be patched in a wave that comes before others.
@@ -270,10 +273,11 @@ pub(super) fn empty(
     request: &PatchRequest,
     candidates: &Candidates,
     locations: &[PlannedLocation],
+    options: &Options,
 ) -> (Vec<RefusalReason>, Vec<String>) {
     let full: BTreeSet<u32> = locations
         .iter()
-        .filter(|at| !is_hollow(at))
+        .filter(|at| !at.is_hollow())
         .map(|at| at.wave)
         .collect();
     let (mut reasons, mut warnings) = (vec![], vec![]);
@@ -290,6 +294,11 @@ pub(super) fn empty(
             continue;
         }
         let there = locations.iter().filter(|at| at.wave == number).count();
+        let passed = options.retries.and_then(|retried| retried.passed(number));
+        if let Some(passed) = passed.filter(|_| there == 0) {
+            warnings.push(passed_over(wave, passed, options.now));
+            continue;
+        }
         let why = match there {
             0 if !nobody_has.is_empty() => {
                 format!("no location with a node is in it ({})", nobody_has.join("; "))
@@ -317,6 +326,30 @@ pub(super) fn empty(
         }
     }
     (reasons, warnings)
+}
+
+/// That nothing of a wave is left to try again, and what the waves after it wait for all the same.
+fn passed_over(wave: &Wave, passed: &PassedWave, now: Option<Timestamp>) -> String {
+    let mut waits = vec![];
+    let until = wave
+        .soak
+        .and_then(|soak| passed.ended.checked_add(soak.duration()).ok());
+    if let Some(until) = until.filter(|until| now.is_none_or(|now| *until > now)) {
+        waits.push(format!("its soak, until {until:.0}"));
+    }
+    if passed.inconclusive.is_some() {
+        waits.push("a person to approve of it, as its gate was inconclusive".to_owned());
+    } else if wave.approval && !passed.approved {
+        waits.push("a person to approve of it".to_owned());
+    }
+    match waits.is_empty() {
+        true => format!("wave {}: nothing of it is left to try", wave.name),
+        false => format!(
+            "wave {}: nothing of it is left to try, and the next one waits for {}",
+            wave.name,
+            waits.join(" and ")
+        ),
+    }
 }
 
 /// The warning about a gate that needs the results of more nodes than can have some in its wave.

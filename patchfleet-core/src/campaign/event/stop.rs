@@ -5,6 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// Who has a campaign stopped at its cutoff, as the log says it.
+pub(crate) const AT_CUTOFF: &str = "the cutoff";
+
 /// What becomes of what runs when a person has a campaign stopped. Nothing more is begun in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

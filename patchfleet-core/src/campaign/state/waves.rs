@@ -5,7 +5,10 @@ use crate::budget::MaxErrors;
 use crate::campaign::ledger::WaveCounts;
 use crate::id::UnitId;
 use crate::outcome::{LocationOutcome, NodeOutcome};
+use crate::plan::{InconclusiveGate, Plan};
+use crate::request::Gate;
 use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the gate of a wave that is over says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,26 @@ pub(in crate::campaign) enum Gated {
     },
     /// The results of too few nodes are known, or of the nodes of so many locations nothing at all.
     Inconclusive { known: u64, needed: u32, blind: u64 },
+}
+
+/// The waves of a plan, with those of which a retry has nothing left.
+pub(super) fn of(plan: &Plan) -> Vec<u32> {
+    let there = plan.waves().into_iter().map(|wave| wave.number);
+    let all: BTreeSet<u32> = there.chain(ended_before(plan).into_keys()).collect();
+    all.into_iter().collect()
+}
+
+/// When those were over of which a retry has nothing left.
+pub(super) fn ended_before(plan: &Plan) -> BTreeMap<u32, Timestamp> {
+    let passed = plan.retries.iter().flat_map(|retried| &retried.passed);
+    passed.map(|wave| (wave.number, wave.ended)).collect()
+}
+
+/// Those of them that need no approval any more.
+pub(super) fn approved_before(plan: &Plan) -> BTreeSet<u32> {
+    let passed = plan.retries.iter().flat_map(|retried| &retried.passed);
+    let approved = passed.filter(|wave| wave.approved);
+    approved.map(|wave| wave.number).collect()
 }
 
 impl State {
@@ -90,7 +113,41 @@ impl State {
         let Some(gate) = self.plan.request.wave(wave).and_then(|wave| wave.gate) else {
             return Gated::Passed;
         };
+        if let Some(passed) = self
+            .plan
+            .retries
+            .as_ref()
+            .and_then(|retried| retried.passed(wave))
+        {
+            // Its results are in the log of an earlier campaign.
+            return match passed.inconclusive {
+                None => Gated::Passed,
+                Some(InconclusiveGate { known, needed, blind }) => {
+                    Gated::Inconclusive { known, needed, blind }
+                }
+            };
+        }
         let counts = self.ledger.results.get(&wave).copied().unwrap_or_default();
+        Self::gated_by(gate, counts)
+    }
+
+    /// The same, as if the nodes that were not run had not been there: a window closed before their turn.
+    pub(super) fn gated_beside_window(&self, wave: u32) -> Gated {
+        let Some(gate) = self.plan.request.wave(wave).and_then(|wave| wave.gate) else {
+            return Gated::Passed;
+        };
+        let of_wave = self.locations().filter(|(unit, ..)| self.wave_of(*unit) == wave);
+        let settled = of_wave.filter_map(|(.., at)| at.settled.as_ref());
+        let not_run: u64 = settled
+            .map(|settled| u64::from(settled.nodes.count(NodeOutcome::NotRun)))
+            .sum();
+        let mut counts = self.ledger.results.get(&wave).copied().unwrap_or_default();
+        counts.targeted = counts.targeted.saturating_sub(not_run);
+        counts.unreached = counts.unreached.saturating_sub(not_run);
+        Self::gated_by(gate, counts)
+    }
+
+    fn gated_by(gate: Gate, counts: WaveCounts) -> Gated {
         let known = counts.patched.saturating_sub(counts.unknown);
         let measures = [
             (

@@ -124,6 +124,7 @@ fn retry(fates: Vec<Fate>, again: &[u32]) -> State {
         campaign,
         request: Box::new(plan.request.clone()),
         bounds: left,
+        passed: vec![],
     };
     plan.fleet = resolve_fleet(&plan.request, Some(&retried), &plan.locations, 1).unwrap();
     plan.retries = Some(retried);

@@ -218,6 +218,7 @@ fn a_retry_of_nodes_without_the_tag_is_planned_as_the_first_campaign_had_nodes_w
             labels: vec![vec![LeftOfValue::new(Some("db".to_owned()), None, None)]],
             ..LeftBounds::default()
         },
+        passed: vec![],
     };
     let options = Options {
         retries: Some(&retried),
