@@ -84,7 +84,8 @@ impl NodeOutcome {
     #[must_use]
     pub(crate) fn advice(self) -> Option<&'static str> {
         match self {
-            Self::Missing | Self::NotRun => Some("run the request again"),
+            Self::Missing => Some("run the request again"),
+            Self::NotRun => Some("`patchfleet run --retry` tries it again"),
             Self::Failed => Some("look at the node's output"),
             Self::Lost => Some("look at the node"),
             Self::RunningAtExpiry => Some(

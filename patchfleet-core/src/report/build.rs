@@ -204,6 +204,10 @@ pub struct LocationReport {
     /// rows were lost or damaged.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unnamed: u32,
+    /// Whether rows of its nodes are not those that the log counts. Two nodes may have changed places in them, so these name none, and
+    /// the nodes are among the [`unnamed`](Self::unnamed). Reading the results again may mend that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rows_differ: bool,
 }
 
 #[expect(
@@ -320,7 +324,12 @@ impl Report {
                     kept => kept?,
                 };
                 let named = needs_action.len();
-                let rows = kept.into_iter().filter(|row| !row.outcome.reaches_goal(goal));
+                let others = state.not_by_the_log(location, &kept);
+                report.rows_differ = !others.is_empty();
+                let rows = kept
+                    .iter()
+                    .filter(|row| !row.outcome.reaches_goal(goal) && !others.contains(&row.node))
+                    .cloned();
                 needs_action.extend(rows.map(|row| NodeReport {
                     account: location.account.clone(),
                     region: location.region.clone(),
@@ -557,6 +566,7 @@ impl LocationReport {
             nodes,
             unresolved: false,
             unnamed: 0,
+            rows_differ: false,
         }
     }
 }

@@ -264,17 +264,24 @@ impl Explanation {
             PortError::new(PortErrorKind::Incompatible, "the records are no campaign").with_source(error)
         };
         let state = State::from_records(records).map_err(damaged)?;
-        let campaign = state.campaign();
+        let (campaign, state_of) = (state.campaign(), &state);
         let read = |location: Location| async move {
             let kept = match rows.rows(campaign, &location).await {
                 Err(error) if error.kind() == PortErrorKind::Incompatible => Kept {
                     rows: vec![],
                     damaged: Some(error.chain()),
                 },
-                kept => Kept {
-                    rows: kept?,
-                    damaged: None,
-                },
+                kept => {
+                    let mut rows = kept?;
+                    let others = state_of.not_by_the_log(&location, &rows);
+                    rows.retain(|row| !others.contains(&row.node));
+                    let words =
+                        "they are not those that the log counts, and `patchfleet collect` reads them again";
+                    Kept {
+                        rows,
+                        damaged: (!others.is_empty()).then(|| words.to_owned()),
+                    }
+                }
             };
             Ok((location, kept))
         };

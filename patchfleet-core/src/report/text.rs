@@ -191,10 +191,17 @@ impl Report {
             [
                 location.account.to_string(),
                 location.region.to_string(),
-                format!(
-                    "{} not named: no row of them is kept",
-                    counted(location.unnamed, "node")
-                ),
+                match location.rows_differ {
+                    false => format!(
+                        "{} not named: no row of them is kept",
+                        counted(location.unnamed, "node")
+                    ),
+                    true => format!(
+                        "{} not named: the rows are not those that the log counts, and `patchfleet collect {}` reads them again",
+                        counted(location.unnamed, "node"),
+                        self.campaign_id
+                    ),
+                },
             ]
         });
         f.write_str(&table("  ", &rows.collect::<Vec<_>>(), 0..0))

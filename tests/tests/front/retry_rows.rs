@@ -66,6 +66,14 @@ async fn rows_that_are_not_those_of_the_log_have_no_node_patched_again_that_is_d
         let words = "the rows of its nodes are not those that the log counts";
         assert!(error.to_string().contains(words), "{error}");
 
+        // Nobody is told that the wrong node failed.
+        let report = begun.report().await.unwrap();
+        let told = &report.locations[0];
+        assert!(told.rows_differ, "{}", report.to_text());
+        assert_eq!((told.unnamed, report.needs_action.len()), (1, 0));
+        let words = "1 node not named: the rows are not those that the log counts, and `patchfleet collect";
+        assert!(report.to_text().contains(words), "{}", report.to_text());
+
         begun.collect_again().await.unwrap();
         assert_eq!(store.rows.rows(campaign(1), &location).await.unwrap(), rows);
     }

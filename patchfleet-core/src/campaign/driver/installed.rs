@@ -126,7 +126,11 @@ impl Driver {
             Err(error) if error.kind() == PortErrorKind::Incompatible => (vec![], Some(error.chain())),
             Err(error) => return Err(error),
         };
-        rows.retain(|row| matches!(row.outcome, NodeOutcome::Done | NodeOutcome::PendingReboot));
+        let others = state.not_by_the_log(location, &rows);
+        rows.retain(|row| {
+            let is_installed = matches!(row.outcome, NodeOutcome::Done | NodeOutcome::PendingReboot);
+            is_installed && !others.contains(&row.node)
+        });
         let mut installed = Installed::default();
         let found = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         let lost = nodes.saturating_sub(found);

@@ -3,7 +3,7 @@
 use super::State;
 use crate::id::{Location, NodeId, UnitId};
 use crate::outcome::NodeRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which unit of a location has the row of which node.
 pub(in crate::campaign) struct RowOwners<'s> {
@@ -64,5 +64,21 @@ impl State {
         let at = unit.and_then(|unit| unit.locations.get(location));
         let digest = at.and_then(|at| at.settled.as_ref()?.rows.as_ref());
         digest.is_none_or(|digest| NodeRow::digest(rows).as_ref() == Some(digest))
+    }
+
+    /// Of which of its nodes these rows of a location do not say what the log counts: all nodes of a unit whose rows are as many as the
+    /// log counts, and not those, as two may have changed places. Where some rows are lost, the others are what they were.
+    pub(crate) fn not_by_the_log(&self, location: &Location, rows: &[NodeRow]) -> BTreeSet<NodeId> {
+        let of_units = self.rows_by_unit(location, rows).into_iter();
+        let others = of_units.filter(|(unit, rows)| {
+            let at = self.units().get(unit);
+            let settled = at.and_then(|unit| unit.locations.get(location)?.settled.as_ref());
+            let counted = settled.map_or(0, |settled| settled.nodes.total());
+            let are_all = u32::try_from(rows.len()).unwrap_or(u32::MAX) >= counted;
+            counted > 0 && are_all && !self.has_rows(*unit, location, rows)
+        });
+        others
+            .flat_map(|(_, rows)| rows.into_iter().map(|row| row.node))
+            .collect()
     }
 }
