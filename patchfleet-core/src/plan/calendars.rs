@@ -36,7 +36,7 @@ pub(super) async fn asked(
             return Err(refused(format!(
                 "they cannot be asked in the central account and Region (ssm:GetCalendarState), so nothing would ever begin: \
                  {}. Name change calendars of that Region, those of other accounts by their ARNs, or leave them out",
-                error.reason()
+                error.reason().to_string().trim_end_matches('.')
             )));
         }
     };

@@ -97,7 +97,7 @@ impl Plan {
 
     /// How many starts there are, how long they take, and how many of them run at the same time.
     pub(super) fn side_by_side(&self) -> String {
-        let (all, at_once) = (self.worst_case.starts, self.worst_case.starts_at_once);
+        let (all, at_once) = (self.worst_case.starts, self.side_by_side_at_most());
         let pace = match self.dispatch {
             Some(_) => format!("{all}, which patchfleet sends"),
             None if all <= 1 || at_once <= 1 => format!("{all}, about {STARTS_A_SECOND} a second"),

@@ -194,7 +194,10 @@ impl Plan {
             let mut words = vec![format!("{} at once", counted(own.locations_at_once, "location"))];
             words.extend(own.location_errors.map(|errors| format!("{errors} may fail")));
             if let Some(fleet) = own.fleet {
-                let in_flight = fleet.max_in_flight.map(|n| format!("{n} in flight"));
+                // It may be that of all waves, and counts what is in flight of others.
+                let in_flight = fleet
+                    .max_in_flight
+                    .map(|n| format!("{} in flight", n.min(fleet.nodes.max(1))));
                 let damaged = fleet.max_damaged.map(|n| format!("{n} damaged"));
                 let bounds: Vec<String> = in_flight.into_iter().chain(damaged).collect();
                 if !bounds.is_empty() {

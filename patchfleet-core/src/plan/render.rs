@@ -232,7 +232,15 @@ impl Plan {
                  node. So up to twice as many may be at work at once.",
             );
         }
+        let counts_more = worst
+            .node_errors
+            .zip(truth.nodes_damaged)
+            .is_some_and(|(counted, damaged)| damaged <= counted);
         let truth = match self.request.patch.operation {
+            Operation::Install if counts_more => {
+                "  In truth: AWS does not count patches that failed in a command that succeeded, nor nodes that do not come back \
+                 from their reboot. It counts commands that ran out of time though their patches are there."
+            }
             Operation::Install => {
                 "  In truth: more can go wrong than AWS counts. It does not count patches that failed in a command that \
                  succeeded, nor nodes that do not come back from their reboot."

@@ -331,8 +331,8 @@ impl Logs {
         let world = std::fs::read_to_string(world_note(dir, campaign)).ok()?;
         let dir = dir.display();
         Some(format!(
-            "it ran in the simulated organisation {}, which ended with its process, so nothing of it is left. \
-             `patchfleet report {campaign}` says how far it came. To run its request again with this log, remove \
+            "it ran in the simulated organisation {}, which ends with its process: Ctrl-C there ends both. Once that has ended \
+             nothing of it is left. `patchfleet report {campaign}` says how far it came. To run its request again with this log, remove \
              {dir}/campaigns/{campaign} and {dir}/names/{name}.jsonl",
             one_line(&world)
         ))

@@ -1,6 +1,6 @@
 //! Progress on standard error: bars on a terminal, plain lines elsewhere.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_aws::SystemClock;
 use patchfleet_core::campaign::{
@@ -11,6 +11,7 @@ use patchfleet_core::text::{by_number, counted, in_log, one_line};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use told::Told;
 
@@ -26,12 +27,11 @@ pub(crate) fn watch(clock: Arc<dyn Clock>, log: Option<PathBuf>) -> (Observer, N
     let told = Told::new(log);
     if std::io::stderr().is_terminal() {
         let bars = Arc::new(Bars::new(told));
-        let both = bars.both.clone();
+        let shown = Arc::clone(&bars);
         (
-            Arc::new(move |record, state| bars.show(record, state)),
-            // Nobody is left to tell if standard error is closed.
+            Arc::new(move |record, state| shown.show(record, state)),
             Notices::new(Arc::new(move |notice| {
-                let _ = both.println(in_log(&notice_line(&*clock, notice), named.as_deref()));
+                bars.say(&in_log(&notice_line(&*clock, notice), named.as_deref()));
             })),
         )
     } else {
@@ -94,12 +94,14 @@ struct Bars {
     nodes: ProgressBar,
     // Draws the two together, under what a person is told at once.
     both: MultiProgress,
+    /// Whether they are drawn: not before something is known, as the plan and the question about it come first.
+    are_drawn: AtomicBool,
     told: Told,
 }
 
 impl Bars {
     fn new(told: Told) -> Self {
-        let both = MultiProgress::new();
+        let both = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
         let bar = |label| {
             let bar = both.add(ProgressBar::new(0));
             // A template that does not parse would leave indicatif's own.
@@ -114,14 +116,26 @@ impl Bars {
             locations: bar("locations"),
             nodes: bar("nodes"),
             both,
+            are_drawn: AtomicBool::new(false),
             told,
         }
     }
 
+    /// Says something at once, above the bars.
+    fn say(&self, line: &str) {
+        // Nobody is left to tell if standard error is closed.
+        let _ = match self.are_drawn.load(Ordering::Relaxed) {
+            true => self.both.println(line),
+            false => writeln!(std::io::stderr(), "{line}"),
+        };
+    }
+
     fn show(&self, record: &Record, state: &State) {
+        if !self.are_drawn.swap(true, Ordering::Relaxed) {
+            self.both.set_draw_target(ProgressDrawTarget::stderr());
+        }
         for warning in self.told.news(record, state) {
-            // Nobody is left to tell if standard error is closed.
-            let _ = self.both.println(one_line(&warning));
+            self.say(&one_line(&warning));
         }
         let (seen, label) = seen(state);
         self.locations.set_prefix(label);

@@ -36,7 +36,7 @@ async fn an_interrupted_simulation_is_not_resumed_against_aws_and_says_how_its_r
         &["abandon", &campaign, "--log", "log"],
     ] {
         let refused = finish(against(&bench, &aws, "us-east-1", command)).await.exits(3);
-        let words = "it ran in the simulated organisation calm, which ended with its process";
+        let words = "it ran in the simulated organisation calm, which ends with its process";
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
     assert_eq!(aws.with_world(|world| world.requests().len()), 0);
