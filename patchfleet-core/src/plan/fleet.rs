@@ -366,6 +366,8 @@ impl PlannedFleet {
         bounded.starts_at_once = worst.starts_at_once.min(open.max(1));
         // A start has one location.
         bounded.locations_at_once = worst.locations_at_once.min(bounded.starts_at_once);
+        bounded.driver_dead.locations_at_once =
+            (worst.driver_dead.locations_at_once).min(bounded.starts_at_once);
         bounded.nodes_at_once = least(worst.nodes_at_once, open);
         bounded.nodes_damaged = least(worst.nodes_damaged, damaged);
         bounded.in_truth.nodes_at_once = least(worst.in_truth.nodes_at_once, open);

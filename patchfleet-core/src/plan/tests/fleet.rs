@@ -2,6 +2,7 @@
 
 use super::helpers::{OTHER, attended, place, planned, planned_with};
 use crate::budget::MaxConcurrency;
+use crate::budget::WorstCase;
 use crate::campaign::require_no_driver;
 use crate::census::Depth;
 use crate::plan::{FleetPace, Options, Plan};
@@ -157,6 +158,15 @@ fn a_bound_on_damage_has_each_start_name_its_nodes() {
         "{text}"
     );
     assert!(!text.contains("With a driver"), "{text}");
+    // Four starts of three nodes are twelve.
+    assert!(text.contains("; 4 run side by side"), "{text}");
+    let WorstCase {
+        starts_at_once,
+        locations_at_once,
+        driver_dead,
+        ..
+    } = plan.worst_case;
+    assert!(locations_at_once <= starts_at_once && driver_dead.locations_at_once <= starts_at_once);
     assert_eq!(plan.check(), Ok(()));
     assert!(
         require_no_driver(&plan)
