@@ -127,7 +127,12 @@ pub(super) fn guarded(retry: &Run, runs: &[&Run], before: &[&Done]) {
             let Some(end) = of_wave.iter().map(|(_, to)| *to).max() else {
                 continue;
             };
-            if is_tried || !after.is_empty() {
+            // What no longer answers of a wave of so many is drawn for none, and guards nothing from itself.
+            let is_its_own = later.at.iter().any(|at| {
+                let mut runs = runs.iter();
+                runs.any(|run| Asked::of_run(run).waves.get(at) == Some(&number))
+            });
+            if is_tried || is_its_own || !after.is_empty() {
                 continue;
             }
             let name = WAVES[number];
