@@ -36,8 +36,8 @@ const SEEN_WITHIN: SignedDuration = SignedDuration::from_secs(120);
 /// How soon after its record in the log a start is sent, or not at all (docs/running.md).
 const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 
-/// How much later than it was decided on a start may be sent, as the log takes its time to answer that its record is kept. What was
-/// asked before the start was asked before that.
+/// How much later than it was decided on a start may be sent, as the log takes its time to answer that its record is kept. By then,
+/// what was asked before the decision (the runbook, the calendars, the alarm) is as much older.
 fn log_answers_within(run: &Run) -> SignedDuration {
     let faults = run.draft.course.faults.iter();
     let slowest = faults.filter_map(|fault| match (fault.of, fault.how) {

@@ -361,8 +361,8 @@ impl<'c> Planned<'c> {
     /// # Errors
     ///
     /// [`CampaignError::Refused`] if another campaign of the request is open, or may be, or if this is a retry of nodes that another
-    /// campaign has tried again since it was planned; [`CampaignError::OtherRequest`] if the campaign is there and is one of another request; the errors of
-    /// [`Campaigns::resume`] if it is there; [`CampaignError::Driving`] if the plan cannot be written down. Nothing
+    /// campaign has tried again since it was planned; [`CampaignError::OtherRequest`] if the campaign is there and is one of another
+    /// request; the errors of [`Campaigns::resume`] if it is there; [`CampaignError::Driving`] if the plan cannot be written down. Nothing
     /// was started.
     pub async fn begin(self, campaign: CampaignId) -> Result<Campaign, CampaignError> {
         let (campaigns, request) = (self.campaigns, self.plan.first_request());

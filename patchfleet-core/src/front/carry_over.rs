@@ -19,8 +19,8 @@ enum LastWindow {
 
 impl Campaigns {
     /// The last campaign of the request that is over, if its window closed before all of its nodes had their turn: it has a
-    /// cutoff, left nodes that were not run, and was not halted by anything else, nor would have been by what became of its nodes. None
-    /// is where the log of a newer one is damaged. Its request has to be the same as this one.
+    /// cutoff, left nodes that were not run, and was not halted by anything else, nor would have been by what became of its nodes.
+    /// `None` also if the log of a newer one is damaged. Its request has to be the same as this one.
     /// A second attempt counts as a part of the campaign whose second attempt it is: nodes that the first did not reach had their
     /// turn in the window.
     /// [`Retry::NotRun`] carries over what it left, as [`Planning::carry_over`] has it done by itself.

@@ -1,6 +1,6 @@
 //! What a plan comes to by who sends its commands.
 
-use super::Plan;
+use super::{Plan, Unit};
 use crate::budget::{Seconds, WorstCase};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::text::counted;
@@ -93,6 +93,27 @@ impl Plan {
             Some(_) => "sent",
             None => "made",
         }
+    }
+
+    /// How many starts run side by side at most as long as none is divided: the campaign makes one once there is room for its nodes.
+    fn side_by_side_at_most(&self) -> u32 {
+        let most = self.worst_case.starts_at_once;
+        let fleet = self.fleet.filter(|fleet| fleet.nodes_in_a_start().is_some());
+        let bounds = fleet.map(|fleet| [fleet.max_in_flight, fleet.max_damaged]);
+        let Some(mut left) = bounds.into_iter().flatten().flatten().min() else {
+            return most;
+        };
+        let named = |unit: &Unit| u32::try_from(unit.nodes.as_ref().map_or(0, Vec::len)).unwrap_or(u32::MAX);
+        let mut names: Vec<u32> = self.units.iter().map(named).collect();
+        names.sort_unstable();
+        let fit = names.into_iter().take_while(|names| {
+            let rest = left.checked_sub(*names);
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        });
+        u32::try_from(fit.count())
+            .unwrap_or(u32::MAX)
+            .clamp(1, most.max(1))
     }
 
     /// How many starts there are, how long they take, and how many of them run at the same time.

@@ -2,7 +2,7 @@
 
 use super::retried::NEW_CAMPAIGN;
 use super::units::most_nodes;
-use super::{LeftBound, Plan, PlannedLocation, Retried, Unit};
+use super::{LeftBound, Plan, PlannedLocation, Retried};
 use crate::budget::{AwsPaced, MaxConcurrency, MaxErrors, RateControl, Size, Sizes, WorstCase};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{FleetBudget, PatchRequest, Selector, WaveFleet};
@@ -419,27 +419,6 @@ pub(super) fn paced(request: &PatchRequest, fleet: Option<&PlannedFleet>) -> Pat
 }
 
 impl Plan {
-    /// How many starts run side by side at most as long as none is divided: the campaign makes one once there is room for its nodes.
-    pub(super) fn side_by_side_at_most(&self) -> u32 {
-        let most = self.worst_case.starts_at_once;
-        let fleet = self.fleet.filter(|fleet| fleet.nodes_in_a_start().is_some());
-        let bounds = fleet.map(|fleet| [fleet.max_in_flight, fleet.max_damaged]);
-        let Some(mut left) = bounds.into_iter().flatten().flatten().min() else {
-            return most;
-        };
-        let named = |unit: &Unit| u32::try_from(unit.nodes.as_ref().map_or(0, Vec::len)).unwrap_or(u32::MAX);
-        let mut names: Vec<u32> = self.units.iter().map(named).collect();
-        names.sort_unstable();
-        let fit = names.into_iter().take_while(|names| {
-            let rest = left.checked_sub(*names);
-            left = rest.unwrap_or(left);
-            rest.is_some()
-        });
-        u32::try_from(fit.count())
-            .unwrap_or(u32::MAX)
-            .clamp(1, most.max(1))
-    }
-
     /// What `budget.fleet` comes to, in words; `None` if the request has none.
     pub(super) fn fleet_in_words(&self) -> Option<String> {
         let fleet = self.fleet?;
