@@ -11,6 +11,6 @@ mod worst_case;
 pub(crate) use fleet::{AwsPaced, Size, Sizes};
 pub use rate::{MaxConcurrency, MaxErrors, ParseRateError, RateControl};
 pub use seconds::Seconds;
-pub(crate) use turns::Queue;
+pub(crate) use turns::{Queue, one_after_another};
 pub use worst_case::{DriverDead, InTruth, WorstCase};
 pub(crate) use worst_case::{Paced, PacedCommand, PacedNodes, PacedUnit, PacedWave};

@@ -46,8 +46,8 @@ mod written;
 pub(crate) use alarm::{in_alarm_in_words, shown_reason};
 pub(crate) use build::build;
 pub(crate) use check::PlanFault;
-pub use dispatch::PlannedDispatch;
 pub(crate) use dispatch::nobody_follows;
+pub use dispatch::{ByRunCommand, PlannedAutomation, PlannedDispatch};
 pub use file::PlanFileError;
 #[cfg(test)]
 pub(crate) use fleet::resolve as resolve_fleet;
@@ -118,6 +118,9 @@ pub struct Plan {
     /// How it compares with the same plan by Automation, where patchfleet sends the commands itself; `None` where
     /// Automation does.
     pub dispatch: Option<PlannedDispatch>,
+    /// What AWS's rates and quotas make of its starts, where Automation sends the commands, and how it compares with the same plan
+    /// by run-command; `None` where patchfleet sends them, if there is nothing to do, and in plans of earlier versions.
+    pub automation: Option<PlannedAutomation>,
     /// What can go wrong at most.
     pub worst_case: WorstCase,
     /// How long commands live; `None` if that is the affair of a runbook of one's own.

@@ -4,12 +4,12 @@
 //! are taken to need the same time. A command begins with 1 node, then 2, then 4 ([`Queue`]), and an execution with 1 location,
 //! then 2, then 4 (User Guide, rate controls).
 
-use super::Queue;
+use super::{Queue, turns};
 use std::collections::BTreeMap;
 
-/// The locations by what counts here: how many there are of each size and limit.
+/// The locations by what counts here, in the order in which they are begun.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Sizes(BTreeMap<Size, u32>);
+pub(crate) struct Sizes(Vec<Size>);
 
 /// One location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,12 +22,7 @@ pub(crate) struct Size {
 
 impl FromIterator<Size> for Sizes {
     fn from_iter<I: IntoIterator<Item = Size>>(sizes: I) -> Self {
-        let mut all: BTreeMap<Size, u32> = BTreeMap::new();
-        for size in sizes.into_iter().filter(|size| size.nodes > 0) {
-            let count = all.entry(size).or_default();
-            *count = count.saturating_add(1);
-        }
-        Self(all)
+        Self(sizes.into_iter().filter(|size| size.nodes > 0).collect())
     }
 }
 
@@ -38,70 +33,137 @@ pub(crate) struct AwsPaced {
     pub(crate) locations_at_once: u32,
 }
 
+impl AwsPaced {
+    const ONE_BY_ONE: Self = Self {
+        nodes_at_once: 1,
+        locations_at_once: 1,
+    };
+
+    /// How many nodes at once in all.
+    pub(crate) fn at_once(self) -> u64 {
+        u64::from(self.nodes_at_once) * u64::from(self.locations_at_once)
+    }
+}
+
+/// How many turns a location of each size needs, and all of them together.
+struct Turns {
+    of_size: BTreeMap<u32, u64>,
+    /// No number of locations at once does it in fewer than the longest needs, and so many do it in no fewer than an equal share
+    /// of all.
+    longest: u64,
+    all: u64,
+}
+
+impl Turns {
+    fn at_least(&self, locations_at_once: u32) -> u64 {
+        self.longest
+            .max(self.all.div_ceil(locations_at_once.max(1).into()))
+    }
+}
+
 impl Sizes {
     fn locations(&self) -> u32 {
-        self.0.values().fold(0, |sum: u32, n| sum.saturating_add(*n))
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
     }
 
     fn most_nodes(&self) -> u32 {
-        self.0.keys().map(|size| size.nodes).max().unwrap_or_default()
+        self.0.iter().map(|size| size.nodes).max().unwrap_or_default()
     }
 
-    /// The most nodes at once that the limit of every location allows. A location that may be patched whole allows any
-    /// number.
-    fn smallest_limit(&self) -> Option<u32> {
-        let limits = self.0.keys().filter(|size| size.limit < size.nodes);
+    /// How many locations there are of each size and limit.
+    fn counts(&self) -> BTreeMap<Size, u32> {
+        let mut counts: BTreeMap<Size, u32> = BTreeMap::new();
+        for size in &self.0 {
+            let count = counts.entry(*size).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
+
+    /// The most nodes at once that the limit of every location allows; `None`: any number. A location that may be patched whole
+    /// allows any number.
+    pub(crate) fn smallest_limit(&self) -> Option<u32> {
+        let limits = self.0.iter().filter(|size| size.limit < size.nodes);
         limits.map(|size| size.limit).min()
     }
 
     /// The best shape for at most `budget` nodes at once (at least 1), in at most `places` locations. Nodes times locations
-    /// at once are never more than the budget. Those are compared that have as many locations at once as there is room for. Of
-    /// two that take equally long it is the one with fewer nodes at once in all, and then the one with fewer locations. It has
-    /// at least `least` locations at once, if budget and places allow that.
+    /// at once are never more than the budget. Those are compared that have as many locations at once as there is room for, as
+    /// fewer are never faster. Of two that take equally long it is the one with fewer nodes at once in all, and then the one with
+    /// fewer locations. It has at least `least` locations at once, if budget and places allow that.
     pub(crate) fn paced_by_aws(&self, budget: u32, places: u32, least: u32) -> AwsPaced {
-        let budget = budget.max(1);
+        let counts = self.counts();
+        let mut shapes: Vec<(u64, AwsPaced)> = self
+            .shapes(budget.max(1), places, least)
+            .into_iter()
+            .map(|shape| {
+                let turns = Self::turns_of_each(&counts, shape.nodes_at_once);
+                (turns.at_least(shape.locations_at_once), shape)
+            })
+            .collect();
+        shapes.sort_by_key(|(at_least, shape)| (*at_least, shape.at_once(), shape.locations_at_once));
+        let mut best: Option<((u64, u64, u32), AwsPaced)> = None;
+        for (at_least, shape) in shapes {
+            if best.is_some_and(|((turns, ..), _)| turns < at_least) {
+                break;
+            }
+            let cost = (
+                self.turns_played(&Self::turns_of_each(&counts, shape.nodes_at_once), shape),
+                shape.at_once(),
+                shape.locations_at_once,
+            );
+            if best.is_none_or(|(known, _)| cost < known) {
+                best = Some((cost, shape));
+            }
+        }
+        best.map_or(AwsPaced::ONE_BY_ONE, |(_, shape)| shape)
+    }
+
+    /// For each number of nodes at once, as many locations at once as have room with so many.
+    fn shapes(&self, budget: u32, places: u32, least: u32) -> Vec<AwsPaced> {
         let most = self
             .smallest_limit()
             .unwrap_or_else(|| self.most_nodes())
             .clamp(1, budget);
         let limit = places.min(budget).min(self.locations()).max(1);
-        let mut best: Option<((u64, u64), AwsPaced)> = None;
+        let mut shapes = vec![];
         let mut locations_at_once = least.clamp(1, limit);
         while locations_at_once <= limit {
             let nodes_at_once = most.min(budget / locations_at_once);
-            // As many locations as have room with as many nodes.
             locations_at_once = limit.min(budget / nodes_at_once);
-            let shape = AwsPaced {
+            shapes.push(AwsPaced {
                 nodes_at_once,
                 locations_at_once,
-            };
-            let at_once = u64::from(nodes_at_once) * u64::from(locations_at_once);
-            let cost = (self.turns(nodes_at_once, locations_at_once), at_once);
-            if best.is_none_or(|(known, _)| cost < known) {
-                best = Some((cost, shape));
-            }
+            });
             locations_at_once += 1;
         }
-        best.map_or(
-            AwsPaced {
-                nodes_at_once: 1,
-                locations_at_once: 1,
-            },
-            |(_, shape)| shape,
-        )
+        shapes
     }
 
-    /// How many turns it takes, if every location needs as many as the average. Locations begin as nodes do: 1, then 2, then 4.
-    fn turns(&self, nodes_at_once: u32, locations_at_once: u32) -> u64 {
-        let (mut longest, mut all) = (0_u64, 0_u64);
-        for (size, &n) in &self.0 {
-            let turns = turns_of(size.nodes, nodes_at_once);
+    /// How many turns it takes in this shape.
+    pub(crate) fn turns(&self, shape: AwsPaced) -> u64 {
+        self.turns_played(&Self::turns_of_each(&self.counts(), shape.nodes_at_once), shape)
+    }
+
+    fn turns_of_each(counts: &BTreeMap<Size, u32>, nodes_at_once: u32) -> Turns {
+        let (mut of_size, mut longest, mut all) = (BTreeMap::new(), 0_u64, 0_u64);
+        for (size, &n) in counts {
+            let turns = *of_size
+                .entry(size.nodes)
+                .or_insert_with(|| turns_of(size.nodes, nodes_at_once));
             longest = longest.max(turns);
             all = all.saturating_add(turns.saturating_mul(n.into()));
         }
-        let locations = self.locations();
-        let rounds = turns_of(locations, locations_at_once);
-        longest.max(all.saturating_mul(rounds).div_ceil(u64::from(locations).max(1)))
+        Turns {
+            of_size,
+            longest,
+            all,
+        }
+    }
+
+    fn turns_played(&self, turns: &Turns, shape: AwsPaced) -> u64 {
+        let of_each = self.0.iter().filter_map(|size| turns.of_size.get(&size.nodes));
+        turns::one_after_another(of_each.copied(), shape.locations_at_once)
     }
 
     /// The best number of nodes for a start that names its nodes: at most `most`, and in each location at most as many as its
@@ -109,9 +171,10 @@ impl Sizes {
     /// equally long it is the larger, which needs fewer starts.
     pub(crate) fn named_in_a_start(&self, room: u32, places: u32, most: u32) -> u32 {
         let most = most.min(room).max(1);
+        let counts = self.counts();
         let cost = |nodes: u32| {
             let (mut longest, mut all, mut starts) = (0_u64, 0_u64, 0_u64);
-            for (size, &n) in &self.0 {
+            for (size, &n) in &counts {
                 let nodes = nodes.min(size.limit).max(1);
                 let of_location = u64::from(size.nodes.div_ceil(nodes));
                 let turns = of_location.saturating_mul(turns_of(nodes, nodes));
@@ -157,6 +220,48 @@ mod tests {
     fn shape(of: &[(u32, u32)], budget: u32, places: u32) -> (u32, u32) {
         let shape = sizes(of).paced_by_aws(budget, places, 1);
         (shape.nodes_at_once, shape.locations_at_once)
+    }
+
+    /// Plays a campaign turn by turn: in each, so many locations have a place, the first ones that are not through, and each of
+    /// them so many nodes. Both begin with one, and have one place more for each that is through.
+    fn played(nodes: &[u32], nodes_at_once: u32, locations_at_once: u32) -> u64 {
+        let mut left = nodes.to_vec();
+        let (mut open, mut next, mut through, mut turns) = (Vec::<(usize, u32)>::new(), 0, 0, 0_u64);
+        loop {
+            while next < nodes.len() && (open.len() as u32) < locations_at_once.min(through + 1) {
+                open.push((next, 1));
+                next += 1;
+            }
+            if open.is_empty() {
+                return turns;
+            }
+            turns += 1;
+            for (location, size) in &mut open {
+                left[*location] = left[*location].saturating_sub((*size).min(nodes_at_once));
+                *size = size.saturating_mul(2);
+            }
+            let before = open.len();
+            open.retain(|(location, _)| left[*location] > 0);
+            through += (before - open.len()) as u32;
+        }
+    }
+
+    #[test]
+    fn unequal_locations_have_the_shape_that_is_through_first_and_not_the_one_that_is_so_on_average() {
+        // One large location among small ones: on average 4 x 3 would do.
+        let all = [(60, 60), (2, 2), (2, 2), (2, 2), (2, 2), (2, 2)];
+        let (nodes, locations) = shape(&all, 12, 6);
+        let sizes: Vec<u32> = all.iter().map(|(n, _)| *n).collect();
+        assert_eq!(
+            (nodes, locations),
+            (12, 1),
+            "{}",
+            played(&sizes, nodes, locations)
+        );
+        assert!(played(&sizes, 12, 1) < played(&sizes, 4, 3));
+        // The large one last: the small ones share a place before it.
+        let last: Vec<u32> = sizes.iter().rev().copied().collect();
+        assert_eq!(played(&last, 12, 1), played(&sizes, 12, 1));
     }
 
     #[test]
@@ -236,20 +341,22 @@ mod tests {
             }
         }
 
-        /// Against every shape there is.
+        /// Against every shape there is, played turn by turn.
         #[test]
         fn no_other_shape_takes_fewer_turns(
             all in prop::collection::vec((1_u32..60, 1_u32..=60), 1..12),
-            budget in 1_u32..80, places in 1_u32..14,
+            budget in 1_u32..60, places in 1_u32..14, least in 1_u32..4,
         ) {
             let all: Vec<(u32, u32)> = all.into_iter().map(|(n, limit)| (n, limit.min(n))).collect();
-            let sizes = sizes(&all);
-            let chosen = sizes.paced_by_aws(budget, places, 1);
-            let turns = sizes.turns(chosen.nodes_at_once, chosen.locations_at_once);
-            for nodes in 1..=budget {
-                if all.iter().any(|(n, limit)| nodes.min(*n) > *limit) { continue; }
-                for locations in 1..=(budget / nodes).min(places) {
-                    prop_assert!(turns <= sizes.turns(nodes, locations), "{nodes} x {locations}");
+            let chosen = sizes(&all).paced_by_aws(budget, places, least);
+            let nodes: Vec<u32> = all.iter().map(|(n, _)| *n).collect();
+            let turns = played(&nodes, chosen.nodes_at_once, chosen.locations_at_once);
+            prop_assert_eq!(sizes(&all).turns(chosen), turns);
+            let least = least.min(budget).min(places).min(nodes.len() as u32);
+            for at_once in 1..=budget {
+                if all.iter().any(|(n, limit)| at_once.min(*n) > *limit) { continue; }
+                for locations in least..=(budget / at_once).min(places) {
+                    prop_assert!(turns <= played(&nodes, at_once, locations), "{at_once} x {locations}");
                 }
             }
         }

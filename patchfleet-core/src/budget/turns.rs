@@ -4,6 +4,9 @@
 //! does not answer holds its place until the command expires, so the other nodes share what is left.
 //! Whether such a node also keeps the ramp from growing is not documented. Here the ramp grows.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 /// The nodes of one command, and how many of them have a place at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Queue {
@@ -78,6 +81,23 @@ impl Iterator for Ramp {
         self.next = size.saturating_mul(2);
         (size < self.limit).then_some(size)
     }
+}
+
+/// How long locations take that need so long each, in their order, so many at once. AWS begins with one, and has room for one more
+/// with each that is through: 1, then 2, then 4 if all are alike (User Guide, rate controls).
+pub(crate) fn one_after_another(locations: impl IntoIterator<Item = u64>, at_once: u32) -> u64 {
+    let at_once = usize::try_from(at_once.max(1)).unwrap_or(usize::MAX);
+    let mut open: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
+    let (mut now, mut through) = (0_u64, 0_usize);
+    for needs in locations {
+        while open.len() >= at_once.min(through.saturating_add(1)) {
+            let Some(Reverse(ends)) = open.pop() else { break };
+            now = now.max(ends);
+            through += 1;
+        }
+        open.push(Reverse(now.saturating_add(needs)));
+    }
+    open.into_iter().map(|Reverse(ends)| ends).max().unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -56,6 +56,36 @@ pub fn build(
     steps: CommandSteps,
     options: &Options,
 ) -> Result<Plan, Refusal> {
+    let by = |request: &PatchRequest| by_one_dispatch(request, central, candidates, census, steps, options);
+    let mut plan = by(request)?;
+    let is_counted = || plan.locations.iter().all(|at| at.nodes.is_some());
+    let is_own = runbook::is_own(&request.automation.document);
+    let other = match request.automation.dispatch {
+        Dispatch::RunCommand => Some(Dispatch::Automation),
+        // Each command would name its nodes, and a driver would send it.
+        Dispatch::Automation if options.followed == Followed::ByDriver && is_own && is_counted() => {
+            Some(Dispatch::RunCommand)
+        }
+        Dispatch::Automation => None,
+    };
+    let other = other.filter(|_| !plan.is_empty()).and_then(|dispatch| {
+        let mut request = request.clone();
+        request.automation.dispatch = dispatch;
+        by(&request).ok()
+    });
+    plan.compare_with(other.as_ref());
+    Ok(plan)
+}
+
+/// The plan as the request says who dispatches its commands, compared with nothing.
+fn by_one_dispatch(
+    request: &PatchRequest,
+    central: &Caller,
+    candidates: &Candidates,
+    census: &CensusTaken,
+    steps: CommandSteps,
+    options: &Options,
+) -> Result<Plan, Refusal> {
     let mut sorted = Sorted {
         skipped: candidates.skipped.clone(),
         warnings: candidates.warnings.clone(),
@@ -162,12 +192,8 @@ pub fn build(
             Vec::new()
         }
     };
-    let dispatch = (request.automation.dispatch == Dispatch::RunCommand).then(|| {
-        let mut by_automation = asked.clone();
-        by_automation.automation.dispatch = Dispatch::Automation;
-        let other = build(&by_automation, central, candidates, census, steps, options);
-        PlannedDispatch::new(count(units.len()), other.ok().as_ref())
-    });
+    let dispatch = (request.automation.dispatch == Dispatch::RunCommand)
+        .then(|| PlannedDispatch::of_commands(count(units.len())));
     let Sorted {
         mut locations,
         mut skipped,
@@ -262,6 +288,7 @@ pub fn build(
         labels,
         forecast: None,
         dispatch,
+        automation: None,
         worst_case,
         lifetime,
         retries: retries.cloned(),

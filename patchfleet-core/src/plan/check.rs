@@ -3,9 +3,7 @@
 //! A plan is kept in a log for hours, and somebody may change it there by hand. What is sent follows from it, so its parts
 //! are compared with each other before anything is begun.
 
-use super::{
-    Followed, Plan, PlannedFleet, PlannedLocation, PlannedWaveBudget, Unit, fleet, in_wave, timeout_of,
-};
+use super::{Followed, Plan, PlannedFleet, Unit, fleet, in_wave, timeout_of};
 use crate::id::{AccountId, Location, UnitId};
 use crate::port::{MAX_NODES, StartRequest};
 use crate::request::{Dispatch, PatchRequest, RunbookPin, Wave};
@@ -185,14 +183,30 @@ impl Plan {
         Ok(())
     }
 
-    /// Sees that the bounds on the fleet are those that follow from the request and the locations.
+    /// Sees that the bounds on the fleet are those that follow from the request and the locations, and that the shape keeps them.
     fn check_fleet(&self) -> Result<(), PlanFault> {
         let starts = match self.followed {
             Followed::ByNobody => u32::try_from(self.units.len()).unwrap_or(u32::MAX),
             Followed::ByDriver => 1,
         };
         let expected = fleet::resolve(&self.request, self.retries.as_ref(), &self.locations, starts);
-        if expected.as_ref().is_ok_and(|expected| *expected == self.fleet) {
+        let is_kept = match (&expected, &self.fleet) {
+            (Ok(Some(expected)), Some(found)) => {
+                let budget = &self.request.budget;
+                let own: BTreeSet<u32> = self.wave_budgets.iter().map(|own| own.wave).collect();
+                let there = self.locations.iter().filter(|at| !own.contains(&at.wave));
+                let places = budget.locations.max_concurrency.as_count(self.location_count());
+                found.keeps(
+                    expected,
+                    &Vec::from_iter(there),
+                    budget.nodes.max_concurrency,
+                    places,
+                )
+            }
+            (Ok(None), None) => true,
+            _ => false,
+        };
+        if is_kept {
             return self.check_wave_budgets();
         }
         let words =
@@ -205,25 +219,48 @@ impl Plan {
 
     /// Likewise for the budgets that waves have of their own.
     fn check_wave_budgets(&self) -> Result<(), PlanFault> {
-        let starts = |there: &[PlannedLocation]| match (self.followed, there.first()) {
-            (Followed::ByNobody, Some(at)) => {
-                let units = self.units.iter().filter(|unit| unit.wave == at.wave);
-                u32::try_from(units.count()).unwrap_or(u32::MAX)
+        let mut found = self.wave_budgets.iter().peekable();
+        for (number, wave) in (1..).zip(&self.request.waves) {
+            let there = in_wave::locations_of(number, &self.locations);
+            let own = found.next_if(|own| own.wave == number);
+            let starts = match self.followed {
+                Followed::ByNobody => self.units.iter().filter(|unit| unit.wave == number).count(),
+                Followed::ByDriver => 1,
+            };
+            let expected = in_wave::resolve_one(
+                &self.request,
+                number,
+                self.locations.len(),
+                &there,
+                self.fleet.as_ref(),
+                u32::try_from(starts).unwrap_or(u32::MAX),
+            );
+            let limit = self.request.in_wave(number).budget.nodes.max_concurrency;
+            let is_kept = match (own, &expected) {
+                (None, _) => there.is_empty() || !wave.has_own_budget(),
+                (Some(_), _) if there.is_empty() => false,
+                (Some(own), Ok(expected)) => {
+                    let places = in_wave::places_in(&self.request, number, self.locations.len(), there.len());
+                    own.keeps(expected, &there, limit, places)
+                }
+                (Some(_), Err(_)) => false,
+            };
+            if !is_kept {
+                return Err(PlanFault::WaveBudgets {
+                    found: own.map_or_else(|| "none".to_owned(), |own| format!("{own:?}")),
+                    expected: match expected {
+                        _ if there.is_empty() => "none".to_owned(),
+                        Ok(expected) => format!("{expected:?}"),
+                        Err(reason) => reason.detail,
+                    },
+                });
             }
-            _ => 1,
-        };
-        let (expected, reasons) =
-            in_wave::resolve(&self.request, &self.locations, self.fleet.as_ref(), starts);
-        if reasons.is_empty() && expected == self.wave_budgets {
-            return Ok(());
         }
-        let words = |budgets: &[PlannedWaveBudget]| format!("{budgets:?}");
-        Err(PlanFault::WaveBudgets {
-            found: words(&self.wave_budgets),
-            expected: reasons
-                .into_iter()
-                .next()
-                .map_or_else(|| words(&expected), |reason| reason.detail),
+        found.next().map_or(Ok(()), |own| {
+            Err(PlanFault::WaveBudgets {
+                found: format!("{own:?}"),
+                expected: "none".to_owned(),
+            })
         })
     }
 

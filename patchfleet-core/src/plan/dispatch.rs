@@ -51,19 +51,88 @@ pub struct PlannedDispatch {
 }
 
 impl PlannedDispatch {
-    /// How so many commands compare with the plan of the same request by Automation, if there can be one.
-    pub(super) fn new(commands: u32, by_automation: Option<&Plan>) -> Self {
-        let starts = by_automation.map(|plan| u32::try_from(plan.units.len()).unwrap_or(u32::MAX));
-        let forecast = by_automation.and_then(|plan| plan.forecast);
+    /// Of so many commands, compared with nothing.
+    pub(super) fn of_commands(commands: u32) -> Self {
         Self {
             commands,
             commands_seconds: commands.div_ceil(SENDS_A_SECOND),
-            starts,
-            starts_seconds: starts.map(|starts| starts.div_ceil(STARTS_A_SECOND)),
-            starts_rounds: starts.map(|starts| starts.div_ceil(AUTOMATIONS_AT_ONCE)),
+            starts: None,
+            starts_seconds: None,
+            starts_rounds: None,
+            expected_seconds_by_automation: None,
+            worst_seconds_by_automation: None,
+        }
+    }
+
+    /// The same, compared with the plan of the same request by Automation.
+    fn beside(self, by_automation: &Plan) -> Self {
+        let (starts, forecast) = (by_automation.unit_count(), by_automation.forecast);
+        Self {
+            starts: Some(starts),
+            starts_seconds: Some(starts.div_ceil(STARTS_A_SECOND)),
+            starts_rounds: Some(by_automation.rounds()),
             expected_seconds_by_automation: forecast.and_then(|forecast| forecast.expected_seconds),
             worst_seconds_by_automation: forecast.and_then(|forecast| forecast.worst_seconds),
+            ..self
         }
+    }
+}
+
+/// What AWS's rates and quotas make of the starts of a plan whose commands Automation sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PlannedAutomation {
+    /// How long it takes to make the starts, at one a second, if all had a place at once, in seconds.
+    pub starts_seconds: u32,
+    /// In how many rounds they run at least, wave by wave, as at most 100 automations of an account run at once in a Region.
+    pub starts_rounds: u32,
+    /// The same plan by run-command. `None` if it would be refused, if nodes were not counted everywhere, under a runbook of one's
+    /// own, and where nobody follows the campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_run_command: Option<ByRunCommand>,
+}
+
+/// What a plan by Automation would come to if patchfleet sent its commands itself (`automation.dispatch = "run-command"`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ByRunCommand {
+    /// Commands that it would send.
+    pub commands: u32,
+    /// How long a driver would take to send them, if all had a place at once, in seconds.
+    pub commands_seconds: u32,
+    /// How long the campaign would take, in seconds, as the plan's own forecast has it by Automation:
+    /// [`Forecast::expected_seconds`](super::Forecast::expected_seconds). `None`: nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_seconds: Option<u64>,
+    /// The same at worst: [`Forecast::worst_seconds`](super::Forecast::worst_seconds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_seconds: Option<u64>,
+}
+
+impl Plan {
+    fn unit_count(&self) -> u32 {
+        u32::try_from(self.units.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Notes how this plan compares with that of the same request by the other dispatch, if there can be one.
+    pub(super) fn compare_with(&mut self, other: Option<&Self>) {
+        if let Some(of_commands) = self.dispatch {
+            self.dispatch = Some(other.map_or(of_commands, |other| of_commands.beside(other)));
+            return;
+        }
+        if self.is_empty() {
+            return;
+        }
+        self.automation = Some(PlannedAutomation {
+            starts_seconds: self.unit_count().div_ceil(STARTS_A_SECOND),
+            starts_rounds: self.rounds(),
+            by_run_command: other.map(|other| ByRunCommand {
+                commands: other.unit_count(),
+                commands_seconds: other.unit_count().div_ceil(SENDS_A_SECOND),
+                expected_seconds: other.forecast.and_then(|forecast| forecast.expected_seconds),
+                worst_seconds: other.forecast.and_then(|forecast| forecast.worst_seconds),
+            }),
+        });
     }
 }
 
@@ -145,10 +214,25 @@ impl Plan {
     }
 
     /// In how many rounds the starts run, wave by wave, if AWS runs no more automations at once than its quota has.
-    fn rounds(&self) -> usize {
+    fn rounds(&self) -> u32 {
         let at_once = usize::try_from(AUTOMATIONS_AT_ONCE).unwrap_or(usize::MAX);
         let waves = self.units.chunk_by(|a, b| a.wave == b.wave);
-        waves.map(|units| units.len().div_ceil(at_once)).sum()
+        let rounds: usize = waves.map(|units| units.len().div_ceil(at_once)).sum();
+        u32::try_from(rounds).unwrap_or(u32::MAX)
+    }
+
+    /// How long the campaign would take by run-command, in words; `None` if that is not known.
+    pub(super) fn by_run_command_in_words(&self) -> Option<String> {
+        let by = self.automation?.by_run_command?;
+        let minutes = |seconds: u64| Seconds::new(seconds.div_ceil(60).saturating_mul(60));
+        let expected = minutes(by.expected_seconds?);
+        let worst = by
+            .worst_seconds
+            .map_or_else(String::new, |worst| format!(", at worst {}", minutes(worst)));
+        Some(format!(
+            "{expected}{worst}: {}, about {SENDS_A_SECOND} a second (automation.dispatch)",
+            counted(by.commands, "command"),
+        ))
     }
 
     /// How both ways compare, in words; `None` if Automation sends the commands.

@@ -1,13 +1,16 @@
 //! What a plan makes of `budget.fleet`: the bounds as counts, and the shape that keeps them.
 
+mod shape;
+
 use super::retried::NEW_CAMPAIGN;
-use super::units::most_nodes;
 use super::{LeftBound, Plan, PlannedLocation, Retried};
-use crate::budget::{AwsPaced, MaxConcurrency, MaxErrors, RateControl, Size, Sizes, WorstCase};
+use crate::budget::{MaxConcurrency, MaxErrors, RateControl, WorstCase};
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{FleetBudget, PatchRequest, Selector, WaveFleet};
 use crate::text::{by_number, counted, names};
 use serde::{Deserialize, Serialize};
+pub(super) use shape::is_better_in;
+use shape::{Shape, shaped};
 
 /// What a plan makes of `budget.fleet`. Every figure is in nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +123,7 @@ pub(crate) fn resolve(
         max_in_flight,
         max_damaged,
         max_unreached,
-        pace: shape.pace(request, locations),
+        pace: shape.pace(request, &shaped(request, locations)),
     }))
 }
 
@@ -177,7 +180,7 @@ pub(super) fn resolve_in(
         max_in_flight,
         max_damaged,
         max_unreached: None,
-        pace: shape.pace(request, locations),
+        pace: shape.pace(request, &Vec::from_iter(locations)),
     }))
 }
 
@@ -226,55 +229,6 @@ fn not_none(
             ),
         }),
         _ => Ok(()),
-    }
-}
-
-/// What the shape that keeps the bounds follows from.
-struct Shape {
-    /// The limit within a location.
-    limit: MaxConcurrency,
-    /// How many locations at once.
-    places: u32,
-    /// How many starts have to have a place at once.
-    starts: u32,
-    /// How many nodes may be open at once under all bounds; `None`: there are none.
-    room: Option<u32>,
-    max_in_flight: Option<u32>,
-}
-
-impl Shape {
-    fn pace(&self, request: &PatchRequest, locations: &[PlannedLocation]) -> FleetPace {
-        let sizes: Sizes = locations
-            .iter()
-            .filter_map(reached)
-            .map(|nodes| Size {
-                nodes,
-                limit: self.limit.as_count(nodes),
-            })
-            .collect();
-        match (self.room, self.max_in_flight) {
-            (Some(room), _) if request.bounds_name_nodes() => FleetPace::Campaign {
-                nodes_in_a_start: sizes.named_in_a_start(
-                    room,
-                    self.places,
-                    u32::try_from(most_nodes(request)).unwrap_or(1),
-                ),
-            },
-            (_, Some(in_flight)) => {
-                let AwsPaced {
-                    nodes_at_once,
-                    locations_at_once,
-                } = sizes.paced_by_aws(in_flight, self.places, self.starts);
-                FleetPace::Aws {
-                    nodes_at_once: Some(nodes_at_once),
-                    locations_at_once: Some(locations_at_once),
-                }
-            }
-            (_, None) => FleetPace::Aws {
-                nodes_at_once: None,
-                locations_at_once: None,
-            },
-        }
     }
 }
 
@@ -444,13 +398,17 @@ impl Plan {
                 nodes_at_once: Some(nodes),
                 locations_at_once: Some(locations),
             } => lines.push(format!(
-                "  kept by {}: {} at once in each of {} at once",
+                "  kept by {}: {} at once in each of {} at once{}",
                 match self.dispatch {
                     Some(_) => "Run Command in each location and by patchfleet across them, which sends none if it is dead",
                     None => "Systems Manager, also if patchfleet is dead",
                 },
                 counted(nodes, "node"),
                 counted(locations, "location"),
+                match self.wave_budgets.iter().any(|own| self.has_shape_of_its_own(own)) {
+                    true => " (a wave with another shape: below)",
+                    false => "",
+                },
             )),
             FleetPace::Aws { .. } => {}
             FleetPace::Campaign { nodes_in_a_start } => lines.push(format!(
@@ -488,44 +446,5 @@ impl Plan {
             counted(of.nodes, "node"),
             used.join(", ")
         ))
-    }
-
-    /// The budget of locations, if more of them at once would be within the bound.
-    fn what_bounds_locations(&self, fleet: PlannedFleet) -> Option<String> {
-        let (k, c, budget) = (
-            fleet.nodes_at_once()?,
-            fleet.locations_at_once()?,
-            fleet.max_in_flight?,
-        );
-        let places = self.request.budget.locations.max_concurrency;
-        let has_room = u64::from(k) * u64::from(c.saturating_add(1)) <= u64::from(budget);
-        (has_room && c < self.location_count() && c == places.as_count(self.location_count())).then(|| {
-            format!("  in no more locations at once, as budget.locations.max_concurrency = {places} allows no more")
-        })
-    }
-
-    /// The location whose own limit bounds the nodes at once, if more would have been chosen without it.
-    fn what_bounds_it(&self, fleet: PlannedFleet) -> Option<String> {
-        let (k, budget) = (fleet.nodes_at_once()?, fleet.max_in_flight?);
-        let limit = self.request.budget.nodes.max_concurrency;
-        let least = self
-            .locations
-            .iter()
-            .filter_map(|at| Some((at, reached(at)?)))
-            .filter(|(_, nodes)| limit.as_count(*nodes) < *nodes)
-            .min_by_key(|(_, nodes)| limit.as_count(*nodes))?;
-        let (at, nodes) = least;
-        let unused = u64::from(k) * u64::from(fleet.locations_at_once()?) < u64::from(budget);
-        (limit.as_count(nodes) == k && unused).then(|| {
-            let rather = match limit.percent() {
-                Some(_) => "; a count, such as 5, is no smaller in a small location",
-                None => "",
-            };
-            format!(
-                "  no more at once, as {} allows no more: budget.nodes.max_concurrency = {limit} of its {}{rather}",
-                at.location(),
-                counted(nodes, "node"),
-            )
-        })
     }
 }

@@ -348,8 +348,11 @@ impl Plan {
             true => "\n  approvals of waves come on top",
             false => "",
         };
+        let other = self
+            .by_run_command_in_words()
+            .map_or_else(String::new, |other| format!("\n  by run-command  {other}"));
         Some(format!(
-            "How long it takes (without failures)\n  expected  {expected}\n  at worst  {worst}{waits}\n"
+            "How long it takes (without failures)\n  expected  {expected}\n  at worst  {worst}{waits}{other}\n"
         ))
     }
 

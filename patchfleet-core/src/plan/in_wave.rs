@@ -1,6 +1,7 @@
 //! What a plan makes of waves that are patched otherwise than the rest, and of the budgets that a wave has of its own.
 
-use super::{FleetPace, Plan, PlannedFleet, PlannedLocation, fleet};
+use super::fleet::{self, is_better_in};
+use super::{FleetPace, Plan, PlannedFleet, PlannedLocation};
 use crate::budget::{MaxConcurrency, RateControl};
 use crate::refusal::RefusalReason;
 use crate::request::PatchRequest;
@@ -24,8 +25,34 @@ pub struct PlannedWaveBudget {
     pub fleet: Option<PlannedFleet>,
 }
 
+impl PlannedWaveBudget {
+    /// Whether this is what `expected` is, but for the shape, and its own shape keeps the same bounds: see
+    /// [`PlannedFleet::keeps`]. `there` are the locations of the wave, with the limit within each and how many of them at once.
+    pub(super) fn keeps(
+        &self,
+        expected: &Self,
+        there: &[PlannedLocation],
+        limit: MaxConcurrency,
+        places: u32,
+    ) -> bool {
+        let same = Self {
+            locations_at_once: expected.locations_at_once,
+            fleet: expected.fleet,
+            ..*self
+        };
+        let at_once = self.fleet.and_then(|fleet| fleet.locations_at_once());
+        let keeps = match (&self.fleet, &expected.fleet) {
+            (Some(own), Some(expected)) => own.keeps(expected, &Vec::from_iter(there), limit, places),
+            (None, None) => true,
+            _ => false,
+        };
+        same == *expected && keeps && self.locations_at_once == at_once.unwrap_or(u32::MAX).min(places)
+    }
+}
+
 /// What becomes of the budgets that waves have of their own, and every reason against the plan. A wave without a location has
-/// none. `fleet` is what the request's own bounds come to, and `starts` how many starts of some locations have to have a place at
+/// none. One that says nothing of its own has one if the bound on nodes in flight is kept in another shape there than across the
+/// fleet. `fleet` is what the request's own bounds come to, and `starts` how many starts of some locations have to have a place at
 /// once, because nobody begins a later one.
 pub(super) fn resolve(
     request: &PatchRequest,
@@ -34,42 +61,76 @@ pub(super) fn resolve(
     starts: impl Fn(&[PlannedLocation]) -> u32,
 ) -> (Vec<PlannedWaveBudget>, Vec<RefusalReason>) {
     let (mut budgets, mut reasons) = (vec![], vec![]);
-    let total = u32::try_from(locations.len()).unwrap_or(u32::MAX);
-    let places = request.budget.locations.max_concurrency.as_count(total);
-    for (index, (number, wave)) in (1..).zip(&request.waves).enumerate() {
-        let there = locations.iter().filter(|at| at.wave == number);
-        let there: Vec<PlannedLocation> = there.cloned().collect();
-        if there.is_empty() || !wave.has_own_budget() {
+    for (number, wave) in (1..).zip(&request.waves) {
+        let there = locations_of(number, locations);
+        let has_own = wave.has_own_budget();
+        let has_shape = fleet.is_some_and(|fleet| fleet.nodes_at_once().is_some());
+        if there.is_empty() || !(has_own || has_shape) {
             continue;
         }
-        let of = u32::try_from(there.len()).unwrap_or(u32::MAX);
-        let own = wave.budget.locations;
-        let places = own
-            .max_concurrency
-            .map_or(places, |rate| rate.as_count(of))
-            .min(of);
-        let in_wave = fleet::InWave {
-            index,
-            bounds: wave.budget.fleet,
-            limit: request.in_wave(number).budget.nodes.max_concurrency,
-            places,
-            starts: starts(&there),
-        };
-        match fleet::resolve_in(request, &in_wave, &there, fleet) {
+        let limit = request.in_wave(number).budget.nodes.max_concurrency;
+        match resolve_one(request, number, locations.len(), &there, fleet, starts(&there)) {
             Err(reason) => reasons.push(reason),
-            Ok(fleet) => budgets.push(PlannedWaveBudget {
-                wave: number,
-                locations_at_once: places.min(
-                    fleet
-                        .and_then(|fleet| fleet.locations_at_once())
-                        .unwrap_or(u32::MAX),
-                ),
-                location_errors: own.max_errors.map(|rate| rate.as_count(of)),
-                fleet,
-            }),
+            Ok(own) => {
+                let is_better = || {
+                    let both = own.fleet.as_ref().zip(fleet);
+                    both.is_some_and(|(own, fleet)| is_better_in(&there, limit, own, fleet))
+                };
+                if has_own || is_better() {
+                    budgets.push(own);
+                }
+            }
         }
     }
     (budgets, reasons)
+}
+
+/// The locations of a wave.
+pub(super) fn locations_of(wave: u32, locations: &[PlannedLocation]) -> Vec<PlannedLocation> {
+    let there = locations.iter().filter(|at| at.wave == wave);
+    there.cloned().collect()
+}
+
+/// What becomes of the budgets of one wave with the locations `there`, of `total`.
+pub(super) fn resolve_one(
+    request: &PatchRequest,
+    number: u32,
+    total: usize,
+    there: &[PlannedLocation],
+    fleet: Option<&PlannedFleet>,
+    starts: u32,
+) -> Result<PlannedWaveBudget, RefusalReason> {
+    let budget = request.wave(number).map(|wave| wave.budget).unwrap_or_default();
+    let places = places_in(request, number, total, there.len());
+    let in_wave = fleet::InWave {
+        index: usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX),
+        bounds: budget.fleet,
+        limit: request.in_wave(number).budget.nodes.max_concurrency,
+        places,
+        starts,
+    };
+    let fleet = fleet::resolve_in(request, &in_wave, there, fleet)?;
+    let at_once = fleet.and_then(|fleet| fleet.locations_at_once());
+    Ok(PlannedWaveBudget {
+        wave: number,
+        locations_at_once: places.min(at_once.unwrap_or(u32::MAX)),
+        location_errors: (budget.locations.max_errors)
+            .map(|rate| rate.as_count(u32::try_from(there.len()).unwrap_or(u32::MAX))),
+        fleet,
+    })
+}
+
+/// How many locations of a wave at once, of `there` in it and `total` in all, as the request says.
+pub(super) fn places_in(request: &PatchRequest, number: u32, total: usize, there: usize) -> u32 {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let own = request
+        .wave(number)
+        .and_then(|wave| wave.budget.locations.max_concurrency);
+    let (rate, of) = match own {
+        Some(own) => (own, there),
+        None => (request.budget.locations.max_concurrency, total),
+    };
+    rate.as_count(count(of)).min(count(there))
 }
 
 /// The same for a plan that a driver follows.

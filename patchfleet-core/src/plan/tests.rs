@@ -16,6 +16,7 @@ mod nowhere;
 mod offline;
 mod policy;
 mod runbook;
+mod shapes;
 mod sight;
 mod slow;
 mod snapshot;

@@ -2,8 +2,8 @@
 //! scripts hand to AWS as they are.
 
 use super::{
-    Followed, Forecast, Lifetime, Plan, PlannedDispatch, PlannedFleet, PlannedLabel, PlannedLocation,
-    PlannedWaveBudget, Retried, Unit,
+    Followed, Forecast, Lifetime, Plan, PlannedAutomation, PlannedDispatch, PlannedFleet, PlannedLabel,
+    PlannedLocation, PlannedWaveBudget, Retried, Unit,
 };
 use crate::budget::{RateControl, WorstCase};
 use crate::id::{NodeId, UnitId};
@@ -39,6 +39,8 @@ struct Written<'a> {
     forecast: Option<Forecast>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dispatch: Option<PlannedDispatch>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    automation: Option<PlannedAutomation>,
     worst_case: WorstCase,
     #[serde(deserialize_with = "Option::deserialize")] // a plan that lacks the key is not whole
     lifetime: Option<Lifetime>,
@@ -117,6 +119,7 @@ impl<'a> From<&'a Plan> for Written<'a> {
             labels: Cow::Borrowed(&plan.labels),
             forecast: plan.forecast,
             dispatch: plan.dispatch,
+            automation: plan.automation,
             worst_case: plan.worst_case,
             lifetime: plan.lifetime,
             retries: plan.retries.as_ref().map(Cow::Borrowed),
@@ -158,6 +161,7 @@ impl TryFrom<Written<'_>> for Plan {
             labels: written.labels.into_owned(),
             forecast: written.forecast,
             dispatch: written.dispatch,
+            automation: written.automation,
             worst_case: written.worst_case,
             lifetime: written.lifetime,
             retries: written.retries.map(Cow::into_owned),

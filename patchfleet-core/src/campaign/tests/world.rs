@@ -452,6 +452,7 @@ send_role: None,
         labels: vec![],
         forecast: None,
         dispatch: None,
+        automation: None,
         worst_case: serde_json::from_str(
             r#"{"starts":1,"locations_at_once":1,"locations_failing":0,"nodes_at_once":null,"node_errors":null,
                 "nodes_damaged":null,"slowest_location_seconds":null}"#,

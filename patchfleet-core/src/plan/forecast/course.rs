@@ -3,6 +3,7 @@
 //! It is no second engine. It knows neither logs nor answers nor failures. A test compares it with the campaign itself
 //! over a small virtual AWS.
 
+use crate::budget::one_after_another;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
@@ -24,20 +25,9 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// How long it takes. AWS begins with one location, then two, then four, up to so many at once.
+    /// How long it takes.
     pub(super) fn lasts(&self) -> u64 {
-        let at_once = usize::try_from(self.at_once.max(1)).unwrap_or(usize::MAX);
-        let mut open: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
-        let (mut now, mut through) = (0_u64, 0_usize);
-        for seconds in &self.locations {
-            while open.len() >= at_once.min(through.saturating_add(1)) {
-                let Some(Reverse(ends)) = open.pop() else { break };
-                now = now.max(ends);
-                through += 1;
-            }
-            open.push(Reverse(now.saturating_add(*seconds)));
-        }
-        open.into_iter().map(|Reverse(ends)| ends).max().unwrap_or(now)
+        one_after_another(self.locations.iter().copied(), self.at_once)
     }
 }
 

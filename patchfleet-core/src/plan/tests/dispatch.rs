@@ -1,6 +1,7 @@
 //! Plans whose commands patchfleet sends itself.
 
 use super::helpers::{OTHER, attended, place, planned, planned_with};
+use crate::census::Depth;
 use crate::plan::{Followed, Options, Plan};
 use crate::refusal::RefusalCode;
 use crate::request::PatchRequest;
@@ -195,6 +196,44 @@ fn a_plan_says_how_long_it_takes_by_commands_and_by_automation() {
         .unwrap();
     insta::assert_snapshot!(line, @"  The campaign is expected to take 10 h 38 min, and 12 h 43 min by Automation; at worst 51 h 6 min, and 90 h 12 min by Automation.");
     assert!(starts.dispatch.is_none());
+    let automation = starts.automation.unwrap();
+    let by = automation.by_run_command.unwrap();
+    let own = commands.forecast.unwrap();
+    assert_eq!(by.commands, u32::try_from(commands.units.len()).unwrap());
+    assert_eq!(
+        (by.expected_seconds, by.worst_seconds),
+        (own.expected_seconds, own.worst_seconds)
+    );
+    assert!(own.expected_seconds.is_some() && own.worst_seconds.is_some());
+    let text = starts.to_text();
+    let line = text.lines().find(|line| line.contains("by run-command")).unwrap();
+    insta::assert_snapshot!(line, @"  by run-command  10 h 38 min, at worst 51 h 6 min: 7 commands, about 5 a second (automation.dispatch)");
+    assert!(commands.automation.is_none());
+    for plan in [commands, starts] {
+        assert_eq!(Plan::from_json(&plan.to_json()).unwrap(), plan);
+    }
+}
+
+#[test]
+fn a_plan_that_no_driver_follows_or_whose_nodes_were_not_counted_is_compared_with_nothing() {
+    let request = asked(json!({"automation": {"dispatch": "automation"}}));
+    let by_nobody = Options {
+        followed: Followed::ByNobody,
+        ..attended()
+    };
+    let not_counted = Options {
+        depth: Depth::Presence,
+        ..attended()
+    };
+    for options in [by_nobody, not_counted] {
+        let automation = planned_with(&world(), &request, options)
+            .unwrap()
+            .automation
+            .unwrap();
+        assert_eq!(automation.by_run_command, None);
+    }
+    let counted = planned(&world(), &request).unwrap().automation.unwrap();
+    assert_eq!(counted.by_run_command.map(|by| by.commands), Some(7));
 }
 
 #[test]
@@ -272,7 +311,10 @@ fn a_plan_says_how_long_its_starts_take_and_in_how_many_rounds_they_run_if_aws_d
         )
     );
     let waves = json!({"waves": [{"name": "canary", "locations": 120}]});
-    let (at_once, line) = said(&many("100%", waves));
+    let plan = many("100%", waves);
+    let automation = plan.automation.unwrap();
+    assert_eq!((automation.starts_seconds, automation.starts_rounds), (240, 4));
+    let (at_once, line) = said(&plan);
     assert_eq!(at_once, 100);
     assert!(
         line.contains("100 run side by side, in at least 4 rounds: AWS"),

@@ -147,6 +147,7 @@ fn plan(locations: usize) -> Result<Plan, String> {
         labels: vec![],
         forecast: None,
         dispatch: None,
+        automation: None,
         worst_case: serde_json::from_str(worst_case).map_err(|error| error.to_string())?,
         lifetime: None,
         retries: None,
