@@ -73,7 +73,9 @@ pub(crate) use make::require_central;
 pub use make::{Attendance, Followed, PlanError, Planning};
 pub(crate) use offline::left_out_in_words;
 pub use presigned::refuse_presigned;
-pub use retried::{InconclusiveGate, LeftBound, LeftBounds, LeftOfFleet, LeftOfValue, PassedWave, Retried};
+pub use retried::{
+    HeldWave, InconclusiveGate, LeftBound, LeftBounds, LeftOfFleet, LeftOfValue, PassedWave, Retried,
+};
 pub(crate) use snapshot::SNAPSHOT_LIVES;
 pub use unit::Unit;
 pub use waves::PlannedWave;

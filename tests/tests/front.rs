@@ -31,6 +31,8 @@ mod override_list;
 mod pace;
 #[path = "front/retry.rs"]
 mod retry;
+#[path = "front/retry_chain.rs"]
+mod retry_chain;
 #[path = "front/retry_rows.rs"]
 mod retry_rows;
 #[path = "front/retry_unknown.rs"]

@@ -9,6 +9,7 @@ use crate::draft::{Again, Deed, Selector};
 use crate::run::{Done, Run, Tried};
 use crate::starts::{Pair, id_of, place};
 use patchfleet_core::outcome::NodeOutcome;
+use patchfleet_core::request;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +24,11 @@ pub(super) fn again(run: &Run, first: &Done, asked: &Asked) {
         let sent = sent(retry);
         takes_what_was_left((run, asked), of, tried.which, &sent);
         nothing_is_at_work(retry, tried.which, &sent);
-        super::of_one(retry, &Asked::of_run(retry));
+        let own = Asked::of_run(retry);
+        for (at, wave) in &own.waves {
+            assert_eq!(Some(wave), asked.waves.get(at), "{at:?} has left its wave");
+        }
+        super::of_one(retry, &own);
         // Over all of them together, and by the nodes of the first.
         bounded(retry, first);
         labels::bounded(retry, first);
@@ -88,7 +93,12 @@ fn takes_what_was_left(
             }
             // Nothing was begun in its location, and nobody had read which nodes it has.
             None => {
-                let known = census.get(at).is_some_and(|ids| ids.contains(*node));
+                let known = match &of.plan.request.targets.selector {
+                    request::Selector::NodeIds(named) if of.plan.retries.is_some() => {
+                        named.iter().any(|id| id.as_str() == *node)
+                    }
+                    _ => census.get(at).is_some_and(|ids| ids.contains(*node)),
+                };
                 assert!(
                     which != Again::Unreached && (known || joins(run, at)),
                     "{node} was none of its nodes"

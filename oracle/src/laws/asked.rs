@@ -91,7 +91,8 @@ fn named(run: &Run, done: &Done) -> BTreeMap<Pair, BTreeSet<String>> {
     census
 }
 
-/// The wave of each location of the plan, from 0. A wave that draws its locations has those that the plan says, and so many.
+/// The wave of each location of the plan, from 0. A wave that draws its locations has those that the plan says, and so many. In a further
+/// campaign it has what is left of those.
 fn waves(
     draft: &Draft,
     done: &Done,
@@ -117,6 +118,9 @@ fn waves(
         assert_eq!(said, wave, "the plan puts {at:?} into another wave");
         waves.insert(at, wave);
     }
+    if is_further {
+        return waves;
+    }
     for (number, wave) in draft.wish.waves.iter().enumerate() {
         match wave.has {
             Has::Count(count) => {
@@ -128,7 +132,7 @@ fn waves(
                 );
             }
             Has::Nodes(count) => {
-                has_so_many_nodes(draft, (&waves, census), number, (count as usize, is_further));
+                has_so_many_nodes(draft, (&waves, census), number, count as usize);
             }
             Has::ShareOfLocations(percent) => {
                 let has = waves.values().filter(|wave| **wave == number).count();
@@ -139,7 +143,7 @@ fn waves(
                     "wave {number} has {has} locations of {left}, and is to have {percent}% and at least one"
                 );
             }
-            Has::ShareOfNodes(percent) if !is_further => {
+            Has::ShareOfNodes(percent) => {
                 let online = draft.online().into_iter();
                 let online: BTreeSet<Pair> = online.map(|(_, place)| Draft::location(place)).collect();
                 let could = waves
@@ -150,9 +154,9 @@ fn waves(
                     .map(BTreeSet::len)
                     .sum();
                 let most = all * percent as usize / 100;
-                has_so_many_nodes(draft, (&waves, census), number, (most, is_further));
+                has_so_many_nodes(draft, (&waves, census), number, most);
             }
-            Has::Region(_) | Has::Account(_) | Has::ShareOfNodes(_) => {}
+            Has::Region(_) | Has::Account(_) => {}
         }
     }
     waves
@@ -164,16 +168,14 @@ fn has_so_many_nodes(
     draft: &Draft,
     (waves, census): (&BTreeMap<Pair, usize>, &BTreeMap<Pair, BTreeSet<String>>),
     number: usize,
-    (most, is_further): (usize, bool),
+    most: usize,
 ) {
     let size = |at: &Pair| census.get(at).map_or(0, BTreeSet::len);
     let mine: Vec<&Pair> = of_wave(waves, number).collect();
     let sum: usize = mine.iter().map(|at| size(at)).sum();
-    // Which nodes answer when a further campaign is planned, the draft does not say.
     let online: BTreeSet<Pair> = draft
         .online()
         .into_iter()
-        .filter(|_| !is_further)
         .map(|(_, place)| Draft::location(place))
         .collect();
     let later = || {

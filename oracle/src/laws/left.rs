@@ -6,7 +6,7 @@
 use super::asked::Asked;
 use super::bounded::comes_to;
 use super::pair;
-use crate::draft::{Again, Draft, Has, RUNBOOK, Selector, WAVES};
+use crate::draft::{Again, Draft, RUNBOOK, Selector, WAVES};
 use crate::run::{Done, Run, Tried, Try};
 use crate::starts::{Pair, place, time};
 use jiff::{SignedDuration, Timestamp};
@@ -120,6 +120,11 @@ impl<'a> Left<'a> {
         })
     }
 
+    /// Whether what was begun on a lost node may be at work still.
+    fn may_run(&self, row: &NodeRow) -> bool {
+        row.may_run_until.is_some_and(|until| until > self.now)
+    }
+
     /// The nodes that have to be tried again, by what was said of them.
     fn surely_taken(&self) -> BTreeSet<String> {
         let which = self.tried.which;
@@ -135,10 +140,8 @@ impl<'a> Left<'a> {
                 (Again::NotRun, NodeOutcome::NotRun) => of_window,
                 (Again::NotRun, _) => false,
                 (Again::Failed, outcome) => match outcome {
-                    NodeOutcome::NotRun
-                    | NodeOutcome::Unreached
-                    | NodeOutcome::Failed
-                    | NodeOutcome::Lost => true,
+                    NodeOutcome::NotRun | NodeOutcome::Unreached | NodeOutcome::Failed => true,
+                    NodeOutcome::Lost => !self.may_run(row),
                     NodeOutcome::PendingReboot => doing.installs && doing.reboot == "RebootIfNeeded",
                     _ => false,
                 },
@@ -166,8 +169,13 @@ impl<'a> Left<'a> {
         for id in self.surely_taken() {
             assert!(
                 named.contains(id.as_str()),
-                "{id} is not tried again by {:?}",
-                self.tried.which
+                "{id} is not tried again by {:?}: {:?} at {}",
+                self.tried.which,
+                self.told()
+                    .iter()
+                    .flat_map(|told| told.rows)
+                    .find(|row| row.node.as_str() == id),
+                self.now
             );
         }
     }
@@ -217,24 +225,24 @@ impl<'a> Left<'a> {
         }
     }
 
+    /// What was said of the locations of a wave.
+    fn told_of(&self, wave: &str) -> Option<Vec<Told<'a>>> {
+        let number = WAVES.iter().position(|name| *name == wave)?;
+        let planned = self.of().plan.locations.iter();
+        let of_wave = planned.filter(|one| one.wave as usize == number + 1);
+        let there: BTreeSet<Pair> = of_wave.map(|one| pair(&one.location())).collect();
+        let told = self.told().into_iter();
+        Some(told.filter(|told| there.contains(&told.at)).collect())
+    }
+
     /// Nothing of a wave is left that could be tried: each node that has to be tried again and answers is in another. And it did not do
-    /// well, or is of so many locations or nodes and asks for something before the next one begins.
+    /// well.
     fn is_guard_gone(&self, reason: &RefusalReason) -> bool {
-        let Some(wave) = WAVES
-            .iter()
-            .position(|name| reason.subject == format!("wave {name}"))
-        else {
+        let wave = reason.subject.strip_prefix("wave ");
+        let Some(told) = wave.and_then(|wave| self.told_of(wave)) else {
             return false;
         };
-        let planned = self.of().plan.locations.iter();
-        let of_wave = planned.filter(|one| one.wave as usize == wave + 1);
-        let there: BTreeSet<Pair> = of_wave.map(|one| pair(&one.location())).collect();
-        let asked = &self.run.draft.wish.waves[wave];
-        let is_drawn = !matches!(asked.has, Has::Region(_) | Has::Account(_))
-            && (asked.approval || asked.soak_minutes.is_some() || asked.gate.is_some());
-        let told = self.told();
-        let mut told = told.iter().filter(|told| there.contains(&told.at));
-        let is_bad = told.any(|told| {
+        let is_bad = told.iter().any(|told| {
             let fine = |row: &NodeRow| matches!(row.outcome, NodeOutcome::Done | NodeOutcome::PendingReboot);
             told.total == 0 || told.rows.len() < told.total || !told.rows.iter().all(fine)
         });
@@ -242,13 +250,41 @@ impl<'a> Left<'a> {
         let mut answering = surely
             .iter()
             .filter(|id| self.nodes[id.as_str()]["online"] == true);
-        (is_bad || is_drawn) && !answering.any(|id| there.contains(&place(self.nodes[id.as_str()])))
+        let is_there = |id: &String| {
+            let at = place(self.nodes[id.as_str()]);
+            told.iter().any(|told| told.at == at)
+        };
+        is_bad && !answering.any(is_there)
     }
 
-    /// The names of some nodes are not known, a location would come to another wave, one was skipped, or nobody knows whether what is
+    /// Something of a wave did not do well, and is not tried again or does not answer. In a retry that was not run, what is left of the
+    /// campaign before it did not do well either.
+    fn is_not_proved(&self, wave: &str) -> bool {
+        let Some(told) = self.told_of(wave) else {
+            return false;
+        };
+        let surely = self.surely_taken();
+        let is_tried = |row: &NodeRow| {
+            surely.contains(row.node.as_str()) && self.nodes[row.node.as_str()]["online"] == true
+        };
+        told.iter().any(|told| {
+            let is_bad = |row: &NodeRow| match row.outcome {
+                NodeOutcome::Done | NodeOutcome::Unmanaged => false,
+                NodeOutcome::NotRun => self.before.len() > 1,
+                _ => true,
+            };
+            let mut left = told.rows.iter().filter(|row| is_bad(row) && !is_tried(row));
+            left.next().is_some() || told.rows.len() < told.total || told.total == 0
+        })
+    }
+
+    /// The names of some nodes are not known, a wave holds the later ones back, a location was skipped, or nobody knows whether what is
     /// left is at work.
     fn is_not_retried(&self, reason: &RefusalReason) -> bool {
         let told = self.told();
+        if let Some(wave) = reason.subject.strip_prefix("wave ") {
+            return self.is_not_proved(wave);
+        }
         if reason.subject.starts_with("campaign ") {
             // Nothing can be tried, and on some nodes a command may be at work still.
             let mut rows = told.iter().flat_map(|told| told.rows);
@@ -261,10 +297,7 @@ impl<'a> Left<'a> {
             return self.before.len() > 1 && skipped.any(|at| is_it(&at));
         };
         let is_unknown = told.rows.len() < told.total || told.total == 0;
-        let mut waves = self.run.draft.wish.waves.iter();
-        // These are dealt out anew among the locations that are left.
-        let is_dealt = waves.any(|wave| matches!(wave.has, Has::Count(_) | Has::Nodes(_)));
-        is_unknown || is_dealt
+        is_unknown || told.rows.iter().any(|row| self.may_run(row))
     }
 
     /// The nodes that are damaged or may be, by the campaigns' rows. One that fails once more counts twice, which is cautious.

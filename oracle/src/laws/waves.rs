@@ -8,6 +8,7 @@ use crate::draft::{Deed, Draft, Gate, WAVES, Wave};
 use crate::run::{Done, Run};
 use crate::starts::{Pair, Span, place, time};
 use jiff::{SignedDuration, Timestamp};
+use patchfleet_core::outcome::{NodeOutcome, NodeRow};
 use std::collections::BTreeSet;
 
 /// What runs, and in which wave.
@@ -99,8 +100,6 @@ fn between(run: &Run, done: &Done, number: usize, asked: &Asked, (end, later): (
 
 /// A further campaign begins no wave after one of which it begins nothing, unless that had soaked, was approved of and had passed its
 /// gate, in this campaign or in those `before` it. A wave after which an earlier campaign has gone on guards nothing any more.
-///
-/// A wave of so many locations or nodes has others in each campaign.
 pub(super) fn guarded(retry: &Run, runs: &[&Run], before: &[&Done]) {
     let done = retry.result.as_ref().unwrap();
     let all: Vec<&Done> = before.iter().copied().chain([done]).collect();
@@ -127,12 +126,11 @@ pub(super) fn guarded(retry: &Run, runs: &[&Run], before: &[&Done]) {
             let Some(end) = of_wave.iter().map(|(_, to)| *to).max() else {
                 continue;
             };
-            // What no longer answers of a wave of so many is drawn for none, and guards nothing from itself.
-            let is_its_own = later.at.iter().any(|at| {
-                let mut runs = runs.iter();
-                runs.any(|run| Asked::of_run(run).waves.get(at) == Some(&number))
-            });
-            if is_tried || is_its_own || !after.is_empty() {
+            if !after.is_empty() {
+                continue;
+            }
+            is_tried_again((retry, runs), before, number, later);
+            if is_tried {
                 continue;
             }
             let name = WAVES[number];
@@ -163,6 +161,89 @@ pub(super) fn guarded(retry: &Run, runs: &[&Run], before: &[&Done]) {
     }
 }
 
+/// A wave that failed its gate in an earlier campaign, by the rows of its nodes, holds the later ones back until each of its nodes that did
+/// not come to its goal then has done so, or is tried again. A person may have approved since.
+fn is_tried_again((retry, runs): (&Run, &[&Run]), before: &[&Done], number: usize, later: &Span<'_>) {
+    let guard = &retry.draft.wish.waves[number];
+    let Some(gate) = guard.gate else { return };
+    let done = retry.result.as_ref().unwrap();
+    let mut approvals = before
+        .iter()
+        .copied()
+        .chain([done])
+        .flat_map(|done| &done.approved);
+    if approvals.any(|(at, of)| of == WAVES[number] && *at <= later.from) {
+        return;
+    }
+    let mut open: BTreeSet<String> = BTreeSet::new();
+    let mut is_held = false;
+    for (run, done) in runs.iter().zip(before) {
+        let asked = Asked::of_run(run);
+        let rows = done.ended.rows.iter();
+        let rows = rows.filter(|(location, _)| asked.waves.get(&super::pair(location)) == Some(&number));
+        let rows: Vec<&NodeRow> = rows.flat_map(|(_, rows)| rows).collect();
+        let is_patched = |row: &&&NodeRow| {
+            !matches!(
+                row.outcome,
+                NodeOutcome::NotRun | NodeOutcome::Unreached | NodeOutcome::Unmanaged | NodeOutcome::Gone
+            )
+        };
+        let is_bad = |row: &&&NodeRow| is_patched(row) && row.outcome != NodeOutcome::Done;
+        let (patched, bad) = (
+            rows.iter().filter(is_patched).count(),
+            rows.iter().filter(is_bad).count(),
+        );
+        let sure = rows
+            .iter()
+            .filter(|row| is_patched(row) && row.outcome.is_unknown())
+            .count();
+        if patched - sure >= gate.sample as usize
+            && gate.failed.is_some_and(|allowed| exceeds(allowed, bad, patched))
+        {
+            is_held = true;
+        }
+        for row in &rows {
+            match row.outcome {
+                NodeOutcome::Done | NodeOutcome::PendingReboot => {
+                    open.remove(row.node.as_str());
+                }
+                NodeOutcome::NotRun | NodeOutcome::Unreached | NodeOutcome::Unmanaged | NodeOutcome::Gone => {
+                }
+                _ => {
+                    open.insert(row.node.to_string());
+                }
+            }
+        }
+    }
+    let mut tried = BTreeSet::new();
+    for one in retry
+        .commands()
+        .flat_map(|command| command["invocations"].as_array().unwrap())
+    {
+        if !one["started"].is_null() && time(&one["started"]) <= later.from {
+            tried.insert(one["node"].as_str().unwrap());
+        }
+    }
+    let left: Vec<&String> = open
+        .iter()
+        .filter(|node| !tried.contains(node.as_str()))
+        .collect();
+    assert!(
+        !is_held || left.is_empty(),
+        "{} began, and {left:?} of wave {} had failed in an earlier campaign and were not tried again, with {gate:?}",
+        later.what,
+        WAVES[number]
+    );
+}
+
+/// Whether so many of these are more than may be.
+fn exceeds(allowed: &str, found: usize, of: usize) -> bool {
+    match allowed.strip_suffix('%') {
+        Some(percent) => found * 100 > percent.parse::<usize>().unwrap() * of,
+        None => found > allowed.parse().unwrap(),
+    }
+}
+
 /// The nodes of a wave passed its gate before `later` began, by what is certain in the simulator's state: a node that nobody
 /// else touches and that is bad at the end was bad when its command was over.
 fn gated(
@@ -188,10 +269,6 @@ fn gated(
             }
         }
     }
-    let exceeds = |allowed: &str, found: usize, of: usize| match allowed.strip_suffix('%') {
-        Some(percent) => found * 100 > percent.parse::<usize>().unwrap() * of,
-        None => found > allowed.parse().unwrap(),
-    };
     if let Some(allowed) = gate.failed {
         assert!(
             !exceeds(allowed, failed.len(), begun.len()) || is_approved,

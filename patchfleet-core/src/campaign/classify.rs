@@ -144,6 +144,19 @@ impl Evidence<'_> {
         (is_ours && (is_of(self.operation) || verifies())).then_some(state)
     }
 
+    /// Whether the command ended on the node without a word of its agent, which is there still as far as Systems Manager knows. What the
+    /// command began may run on, and a silent agent tells of nothing.
+    pub(super) fn ended_without_word(&self) -> bool {
+        use InvocationStatus as S;
+        let is_cut_short = self.invocation.is_some_and(|status| match status {
+            S::Success | S::Failed | S::Pending => false,
+            S::Undeliverable | S::AccessDenied | S::InvalidPlatform => false,
+            S::DeliveryTimedOut | S::Delayed | S::InProgress => true,
+            S::ExecutionTimedOut | S::Cancelled | S::Terminated | S::Other(_) => true,
+        });
+        is_cut_short && self.managed.is_some()
+    }
+
     /// Whether somebody else's run has written the patch state since the command was sent, and so in place
     /// of this run's.
     fn was_written_over(&self) -> bool {
@@ -396,6 +409,11 @@ fn expired(evidence: &Evidence<'_>, status: &InvocationStatus) -> Verdict {
              turn, or what it began runs on",
         )
         .until(PATCH_STATE_LAG),
+        Presence::Answers if evidence.was_written_over() && !evidence.tells_when_it_begins() => Verdict::new(
+            NodeOutcome::Unknown,
+            "the command expired before it had a result, and another run has written the node's patch state since: whether this one \
+             had begun there can no longer be told",
+        ),
         Presence::Answers => Verdict::new(
             NodeOutcome::Unreached,
             "the command expired before it had a result: it had no turn, or what was begun on it came to nothing",

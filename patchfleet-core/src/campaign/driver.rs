@@ -296,6 +296,16 @@ impl Driver {
         Ok(drive)
     }
 
+    /// Ends a campaign that never had its request's name, since another one had it. Of one that has it, nothing is written.
+    pub(crate) async fn give_way(&self, campaign: CampaignId, by: CampaignId) -> Result<(), DriveError> {
+        let mut drive = self.look_up(campaign).await?;
+        if drive.state.next_seq() == 1 {
+            drive.require_writable()?;
+            let _ = drive.append(vec![Event::NameTaken { by }]).await?;
+        }
+        Ok(())
+    }
+
     /// A campaign as its log has it. Nothing is claimed yet.
     async fn look_up(&self, campaign: CampaignId) -> Result<Drive<'_>, DriveError> {
         let key = LogKey::Campaign(campaign);

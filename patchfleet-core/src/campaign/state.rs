@@ -42,6 +42,7 @@ mod unit;
 mod unresolved;
 mod verdict;
 mod waves;
+mod waves_held;
 mod waves_passed;
 
 pub use breaker::{BreakerStanding, BreakerStop};
@@ -57,6 +58,7 @@ pub use stop_reason::StopReason;
 pub(crate) use unit::{Intent, LocationState, Sending, Settled, StartState, Stop, StopStanding, UnitState};
 pub(super) use verdict::ended_well;
 pub(super) use waves::Gated;
+pub(crate) use waves_held::KeptBack;
 
 /// How long a unit waits whose command was refused although each of its nodes is listed as online.
 /// A node's status was seen to lag by a minute and a half (Systems Manager, recorded).
@@ -329,7 +331,7 @@ impl State {
     }
 
     /// Whether it is open and has its name: something was, or may be, sent.
-    pub(super) fn is_under_way(&self) -> bool {
+    pub(crate) fn is_under_way(&self) -> bool {
         self.finished.is_none() && self.next_seq() > 1 && self.name_taken_by.is_none()
     }
 

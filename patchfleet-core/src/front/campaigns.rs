@@ -172,9 +172,11 @@ impl Campaigns {
     /// # Errors
     ///
     /// [`CampaignError::Refused`] if the ports are not in the account and Region that the campaign was planned
-    /// from, [`CampaignError::Asking`] if that cannot be found out.
+    /// from, or if it is a retry of which nothing was begun and another one has tried its nodes since.
+    /// [`CampaignError::Asking`] if AWS does not say where the ports are.
     pub async fn resume(&self, state: &State) -> Result<Campaign, CampaignError> {
         require_central(self.watched().directory.as_ref(), state.plan()).await?;
+        self.require_untried_still(state).await?;
         Ok(self.campaign(state.campaign()))
     }
 
@@ -257,9 +259,13 @@ impl Campaigns {
     ///
     /// # Errors
     ///
-    /// [`CampaignError::Refused`] if no wave waits for an approval, or another one than this;
+    /// [`CampaignError::Refused`] if no wave waits for an approval, or another one than this, or if the campaign is over and a newer one
+    /// of its name has gone on with it;
     /// [`CampaignError::Driving`] if the log does not answer.
     pub async fn approve(&self, state: &State, wave: Option<&WaveName>) -> Result<String, CampaignError> {
+        if state.finished().is_some() {
+            self.require_last(state).await?;
+        }
         let by = self.caller_by_name().await;
         Ok(self.driver.approve(state.campaign(), wave, &by).await?)
     }
@@ -376,6 +382,7 @@ impl<'c> Planned<'c> {
             Some(state) => {
                 require_same(&state, request)?;
                 require_central(campaigns.watched().directory.as_ref(), state.plan()).await?;
+                campaigns.require_untried_still(&state).await?;
             }
             None => campaigns.require_untried(campaign, &self.plan).await?,
         }

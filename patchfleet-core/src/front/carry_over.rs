@@ -44,10 +44,17 @@ impl Campaigns {
             .iter()
             .map(|one| one.campaign.of_second_attempt())
             .collect();
-        let over = of_name
-            .into_iter()
-            .filter(|one| one.finished.is_some() && !second_attempts.contains(&one.campaign));
-        let Some(last) = over.max_by_key(|one| (one.planned_at, one.campaign)) else {
+        let over = of_name.into_iter().filter(|one| {
+            one.finished.is_some() && one.has_begun && !second_attempts.contains(&one.campaign)
+        });
+        let order = store.order(&request.name).await?;
+        let over: Vec<_> = over.collect();
+        let last = match over.iter().all(|one| order.of(one.campaign).is_some()) {
+            true => over.into_iter().max_by_key(|one| order.of(one.campaign)),
+            // The name's log is not whole.
+            false => over.into_iter().max_by_key(|one| (one.planned_at, one.campaign)),
+        };
+        let Some(last) = last else {
             return Ok(LastWindow::Nothing);
         };
         if let Some(damaged) = store.damaged_since(&list, last.campaign, &request.name).await? {

@@ -84,7 +84,7 @@ pub async fn serve_event(
         Before::Part(part) => Some(part),
         Before::Nothing => None,
     };
-    let planning = Plan::made(ports, request, planning, Followed::ByNobody, None);
+    let planning = Plan::made(ports, request, planning, Followed::ByNobody, None, None);
     let plan = match within(clock, deadline, planning).await {
         Some(Ok(plan)) => Box::new(plan),
         Some(Err(error)) => return Err(not_planned(part, Some(error))),
@@ -113,7 +113,7 @@ pub async fn plan_event(
     request: &PatchRequest,
     planning: &Planning,
 ) -> Result<Plan, CampaignError> {
-    let plan = Plan::made(ports, request, planning, Followed::ByNobody, None).await?;
+    let plan = Plan::made(ports, request, planning, Followed::ByNobody, None, None).await?;
     require_no_driver(&plan)?;
     Ok(plan)
 }

@@ -3,15 +3,16 @@
 mod at_work;
 mod left;
 mod still_there;
+mod tried;
+mod wanted;
 mod waves;
 
 use super::{CampaignError, Campaigns, Planned};
 use crate::campaign::State;
 use crate::expand::expand;
-use crate::id::{CampaignId, Location, NodeId, UnitId};
-use crate::outcome::{Goal, NodeOutcome, NodeRow};
+use crate::id::{CampaignId, NodeId};
+use crate::outcome::{Goal, NodeOutcome};
 use crate::plan::{Followed, LeftBounds, Plan, Planning, Retried, require_central};
-use crate::port::PortErrorKind;
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
 use crate::request::{EmptyWave, PatchRequest, Selector};
 use crate::runbook;
@@ -21,9 +22,11 @@ use at_work::AtWork;
 use futures_util::{StreamExt as _, stream};
 pub(super) use left::left;
 use left::offline_before;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use still_there::still_there;
-use waves::{keep_waves_back, require_same_waves};
+use tried::already_tried;
+use wanted::{Wanted, may_run_on};
+use waves::{TriedAgain, keep_waves_back, waves_of_locations};
 
 /// How many locations are asked at once which of their nodes are still selected.
 const ASKED_AT_ONCE: usize = 64;
@@ -81,109 +84,11 @@ pub enum RetryPlan<'c> {
     },
 }
 
-/// What a location has of nodes to try again.
-#[derive(Debug, Default)]
-struct Wanted {
-    named: BTreeSet<NodeId>,
-    /// How many were not reached and may be at work all the same, so that they get no second attempt.
-    unsure: usize,
-    /// What the campaign says of its nodes.
-    ended: BTreeMap<NodeId, NodeOutcome>,
-    /// Nothing was begun there, and which nodes it had was not written down: all that are selected today.
-    whole: bool,
-}
-
-/// What other campaigns have tried again of what one left.
-#[derive(Debug, Default)]
-struct Tried {
-    nodes: BTreeSet<NodeId>,
-    /// One of these campaigns.
-    by: Option<CampaignId>,
-}
-
 fn refused(reasons: Vec<RefusalReason>) -> CampaignError {
     CampaignError::Refused(Refusal { reasons })
 }
 
-fn already_tried(campaign: CampaignId, by: CampaignId) -> RefusalReason {
-    RefusalReason {
-        code: RefusalCode::NotRetried,
-        subject: format!("campaign {campaign}"),
-        detail: format!("campaign {by} has tried again what it left: retry that one, or run the request"),
-    }
-}
-
 impl Campaigns {
-    /// The nodes that other campaigns have tried again of what this one left. What they brought to its goal would be patched once
-    /// more.
-    ///
-    /// `but` is the campaign that is to begin, if its id is known already. It may have begun.
-    async fn tried_by_others(&self, but: Option<CampaignId>, of: &State) -> Result<Tried, CampaignError> {
-        let (store, campaign) = (self.watched_store(), of.campaign());
-        let list = store.campaigns(self.now()).await?;
-        let name = &of.plan().request.name;
-        if let Some(damaged) = store.damaged_since(&list, campaign, name).await? {
-            let reason = RefusalReason {
-                code: RefusalCode::NotRetried,
-                subject: format!("campaign {damaged}"),
-                detail: format!(
-                    "its log is damaged, and it may have tried again what campaign {campaign} left: `patchfleet status` says what is \
-                     wrong with it. Put the log back, or run the request"
-                ),
-            };
-            return Err(refused(vec![reason]));
-        }
-        let newer = list.campaigns.iter().filter(|one| {
-            let is_other = one.campaign != campaign && Some(one.campaign) != but;
-            let is_newer = one.planned_at >= of.planned_at() && is_other;
-            is_newer && one.has_begun && one.request == of.plan().request.name
-        });
-        let mut tried = Tried::default();
-        for one in newer {
-            let Some(state) = store.load(one.campaign).await? else {
-                continue;
-            };
-            let retried = state.plan().retries.as_ref();
-            if retried.is_none_or(|retried| retried.campaign != campaign) {
-                continue;
-            }
-            tried.by = Some(one.campaign);
-            if let Selector::NodeIds(nodes) = &state.plan().request.targets.selector {
-                tried.nodes.extend(nodes.iter().cloned());
-            }
-        }
-        // What they have damaged counts against the bounds of the first campaign, and stands in their logs alone.
-        let is_bounded = of.plan().fleet.is_some() || !of.plan().labels.is_empty();
-        match tried.by {
-            Some(by) if is_bounded => Err(refused(vec![already_tried(campaign, by)])),
-            _ => Ok(tried),
-        }
-    }
-
-    /// Sees that nobody has tried the nodes of a retry again since it was planned: a plan may wait for a person's word for hours, and
-    /// what another retry has brought to its goal meanwhile would be patched once more. The name is claimed right after this, and while it is
-    /// this campaign's no other one begins.
-    pub(super) async fn require_untried(
-        &self,
-        campaign: CampaignId,
-        plan: &Plan,
-    ) -> Result<(), CampaignError> {
-        let (Some(retried), Selector::NodeIds(nodes)) = (&plan.retries, &plan.request.targets.selector)
-        else {
-            return Ok(());
-        };
-        let Some(of) = self.watched_store().load(retried.campaign).await? else {
-            return Ok(());
-        };
-        let tried = self.tried_by_others(Some(campaign), &of).await?;
-        match tried.by {
-            Some(by) if nodes.iter().any(|node| tried.nodes.contains(node)) => {
-                Err(refused(vec![already_tried(of.campaign(), by)]))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Plans a campaign for the nodes that another one has left. Nothing is started or changed in AWS.
     ///
     /// `of` is what the store says of the other campaign, which has to be over. Its request is planned anew over today's
@@ -201,7 +106,9 @@ impl Campaigns {
     /// As [`plan`](Self::plan). [`CampaignError::Refused`] also if the campaign is open or was never begun, if it was planned from
     /// another account or Region, or runs a runbook of one's own, which cannot be told which nodes to patch. So it is if the names of
     /// nodes are not known, which [`Campaign::collect_again`](super::Campaign::collect_again) may find out, if a location does
-    /// not say which nodes are selected, or if nothing can be tried and on some nodes a command may be at work still.
+    /// not say which nodes are selected, or if nothing can be tried and on some nodes a command may be at work still. So it is if another campaign has tried its nodes or run its
+    /// request since, if the log of a newer one is damaged, and if a wave would be passed that holds the later ones back: one that did not do
+    /// well and of which not all is tried again, or of which nothing had a turn.
     pub async fn plan_retry(
         &self,
         of: &State,
@@ -227,6 +134,10 @@ impl Campaigns {
         let ports = self.watched();
         require_central(ports.directory.as_ref(), of.plan()).await?;
         let wanted = self.wanted(of, which).await?;
+        let late: Vec<RefusalReason> = wanted
+            .iter()
+            .filter_map(|(location, wanted)| Some(may_run_on(of, location, wanted.late?)))
+            .collect();
         let caller = ports.directory.caller().await?;
         // Which waves they are in is found out when the retry is planned.
         let places = request.without_waves();
@@ -253,6 +164,7 @@ impl Campaigns {
             .await;
         let (mut nodes, mut reasons, mut theirs) = (BTreeSet::new(), vec![], 0_usize);
         let (mut again, mut unreached) = (BTreeSet::new(), 0_u32);
+        let mut answering = TriedAgain::new();
         for (location, wanted, found) in answers {
             match found {
                 Ok(found) => {
@@ -269,6 +181,10 @@ impl Campaigns {
                         if outcome == Some(NodeOutcome::Unreached) {
                             unreached = unreached.saturating_add(1);
                         }
+                        if let Some(outcome) = outcome.filter(|_| found.online.contains(&node)) {
+                            let there = answering.entry(location.clone()).or_default();
+                            there.insert(node.clone(), outcome);
+                        }
                         nodes.insert(node);
                     }
                 }
@@ -283,7 +199,7 @@ impl Campaigns {
             return Err(CampaignError::Refused(Refusal { reasons }));
         }
         let at_work = AtWork::of(of).filter(|_| which == Retry::Failed);
-        let skipped = skipped_by(of);
+        let skipped: Vec<RefusalReason> = skipped_by(of).into_iter().chain(late).collect();
         if let Some(by) = tried.by.filter(|_| theirs > 0) {
             if nodes.is_empty() {
                 let at_work = at_work.iter().map(AtWork::refused);
@@ -322,12 +238,20 @@ impl Campaigns {
                 true => vec![],
                 false => of.passed_waves(),
             },
+            held: vec![],
         };
         let by_driver = Followed::ByDriver;
         let planning = self.with_pace(request, planning).await;
-        let mut plan = Plan::made(&ports, &named, &planning, by_driver, Some(&retried)).await?;
-        require_same_waves(of.plan(), &plan)?;
-        keep_waves_back(of, &mut plan, self.now())?;
+        let mut plan = Plan::made(
+            &ports,
+            &named,
+            &planning,
+            by_driver,
+            Some(&retried),
+            Some(&waves_of_locations(of.plan())),
+        )
+        .await?;
+        keep_waves_back(of, &mut plan, &answering)?;
         plan.warnings.extend(told);
         if which == Retry::Unreached {
             plan.keep_pin_of(of.plan());
@@ -335,104 +259,6 @@ impl Campaigns {
             plan.second_attempt = false;
         }
         Ok(RetryPlan::Planned(Planned::new(self, plan)))
-    }
-
-    /// The nodes that are tried again, by location.
-    async fn wanted(&self, of: &State, which: Retry) -> Result<BTreeMap<Location, Wanted>, CampaignError> {
-        let store = self.watched_store();
-        let (mut all, mut reasons) = (BTreeMap::new(), vec![]);
-        for (location, at) in left(of) {
-            let goal = of.goal_at(&location);
-            if !at.has_any(goal, which) {
-                continue;
-            }
-            let rows = match store.rows.rows(of.campaign(), &location).await {
-                Err(error) if error.kind() == PortErrorKind::Incompatible => vec![],
-                rows => rows?,
-            };
-            let taken = rows.iter().filter(|row| which.takes(row.outcome, goal));
-            let (named, unsure): (Vec<_>, Vec<_>) =
-                taken.partition(|row| which != Retry::Unreached || row.away || slips(Slip::TakesWhatMayRun));
-            let (named, unsure): (BTreeSet<NodeId>, usize) = (
-                named.into_iter().map(|row| row.node.clone()).collect(),
-                unsure.len(),
-            );
-            let ended = rows.iter().map(|row| (row.node.clone(), row.outcome)).collect();
-            let known = u32::try_from(named.len().saturating_add(unsure)).unwrap_or(u32::MAX);
-            let unnamed = at.count(which, goal).saturating_sub(known);
-            let is_whole = at.is_unbegun && which != Retry::Unreached;
-            let whole = is_whole && (unnamed > 0 || at.nodes.total() == 0);
-            if at.nodes.total() == 0 && !whole {
-                reasons.push(RefusalReason {
-                    code: RefusalCode::NotRetried,
-                    subject: location.to_string(),
-                    detail: format!(
-                        "it did not end well, and nothing is known of its nodes: `patchfleet collect {}` reads them again",
-                        of.campaign()
-                    ),
-                });
-            }
-            if unnamed > 0 && !whole {
-                reasons.push(RefusalReason {
-                    code: RefusalCode::NotRetried,
-                    subject: location.to_string(),
-                    detail: format!(
-                        "the names of {} are not known: `patchfleet collect {}` reads them again",
-                        counted(unnamed, "node"),
-                        of.campaign()
-                    ),
-                });
-            }
-            // Rows that say something else than the log would have nodes patched again that are done.
-            let of_units = of.rows_by_unit(&location, &rows);
-            let is_other = |unit: UnitId, rows: &[NodeRow]| {
-                let settled = of
-                    .units()
-                    .get(&unit)
-                    .and_then(|unit| unit.locations.get(&location)?.settled.as_ref());
-                let by_log = settled.into_iter().flat_map(|settled| settled.nodes.iter());
-                let mut outcomes = by_log
-                    .map(|(outcome, _)| outcome)
-                    .chain(rows.iter().map(|row| row.outcome));
-                outcomes.any(|outcome| which.takes(outcome, goal)) && !of.has_rows(unit, &location, rows)
-            };
-            let other = of_units.iter().find(|(unit, rows)| is_other(**unit, rows));
-            if let Some((unit, _)) = other.filter(|_| unnamed == 0 && !whole) {
-                reasons.push(RefusalReason {
-                    code: RefusalCode::NotRetried,
-                    subject: location.to_string(),
-                    detail: format!(
-                        "the rows of its nodes are not those that the log counts of unit {unit}: `patchfleet collect {}` reads them again",
-                        of.campaign()
-                    ),
-                });
-            }
-            let surplus = known.saturating_sub(at.count(which, goal));
-            if surplus > 0 && other.is_none() && !whole {
-                reasons.push(RefusalReason {
-                    code: RefusalCode::NotRetried,
-                    subject: location.to_string(),
-                    detail: format!(
-                        "the rows of {} say that they are left, and the log does not: `patchfleet collect {}` reads them again",
-                        counted(surplus, "node"),
-                        of.campaign()
-                    ),
-                });
-            }
-            all.insert(
-                location,
-                Wanted {
-                    named,
-                    unsure,
-                    ended,
-                    whole,
-                },
-            );
-        }
-        match reasons.is_empty() {
-            true => Ok(all),
-            false => Err(CampaignError::Refused(Refusal { reasons })),
-        }
     }
 }
 
@@ -486,8 +312,8 @@ fn skipped_by(of: &State) -> Vec<RefusalReason> {
         .collect()
 }
 
-/// The same request for these nodes alone. A wave that has none of them is passed over, as none of its locations may come later
-/// ([`require_same_waves`]), and what it asks for holds all the same ([`keep_waves_back`]).
+/// The same request for these nodes alone. A wave that has none of them is passed over, as each location stays in its own
+/// ([`waves_of_locations`]), and what it asks for holds all the same ([`keep_waves_back`]).
 fn naming(request: &PatchRequest, nodes: BTreeSet<NodeId>) -> PatchRequest {
     let mut named = request.clone();
     named.targets.selector = Selector::NodeIds(nodes.into_iter().collect());

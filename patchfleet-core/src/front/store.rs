@@ -11,10 +11,25 @@ use crate::port::PortResult;
 use crate::report::{Explanation, Report, Subject};
 use crate::request::PatchRequest;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many earlier campaigns are read for how long a node takes, at most.
 const PACES_ASKED: usize = 3;
+
+/// In which order the campaigns of a name began.
+pub(super) struct Order(BTreeMap<CampaignId, usize>);
+
+impl Order {
+    /// The place of a campaign; `None` if the name's log does not have it.
+    pub(super) fn of(&self, campaign: CampaignId) -> Option<usize> {
+        self.0.get(&campaign).copied()
+    }
+
+    /// Whether one began after another; `None` if the name's log does not have both.
+    pub(super) fn is_after(&self, one: CampaignId, other: CampaignId) -> Option<bool> {
+        Some(self.of(one)? > self.of(other)?)
+    }
+}
 
 impl Store {
     /// Every campaign, the newest first, and every damage. What may still be done with each is said as of `now`.
@@ -106,6 +121,19 @@ impl Store {
         unread.map_or(Ok(None), Err)
     }
 
+    /// In which order the campaigns of a name began, by the name's own log. It goes by no clock: that of the machine that planned one may be
+    /// hours ahead.
+    pub(super) async fn order(&self, name: &RequestName) -> PortResult<Order> {
+        let mut of_name = campaigns_of(self.log.as_ref(), name).await?;
+        // One that was gone on with stands there more than once, and counts from its first time.
+        of_name.reverse();
+        let mut order = BTreeMap::new();
+        for (index, campaign) in of_name.into_iter().enumerate() {
+            order.entry(campaign).or_insert(index);
+        }
+        Ok(Order(order))
+    }
+
     /// The last campaign of a name that is newer than this one and whose log is damaged, so that nobody knows what it did.
     pub(super) async fn damaged_since(
         &self,
@@ -121,14 +149,18 @@ impl Store {
         if damaged.is_empty() {
             return Ok(None);
         }
-        // The last one first. One that was gone on with stands there more than once, and counts from its first time.
-        let of_name = campaigns_of(self.log.as_ref(), name).await?;
-        let Some(first) = of_name.iter().rposition(|campaign| *campaign == than) else {
+        let order = self.order(name).await?;
+        let Some(than) = order.of(than) else {
             // The name's log does not have it, so nobody knows which are newer.
             return Ok(damaged.into_iter().next());
         };
-        let mut newer = of_name.into_iter().take(first);
-        Ok(newer.find(|campaign| *campaign != than && damaged.contains(campaign)))
+        let newer = damaged
+            .into_iter()
+            .filter_map(|campaign| Some((order.of(campaign)?, campaign)));
+        Ok(newer
+            .filter(|(at, _)| *at > than)
+            .max()
+            .map(|(_, campaign)| campaign))
     }
 
     /// Sees that a campaign of the request may begin here, and makes the store's place ready. Planning sees to it as

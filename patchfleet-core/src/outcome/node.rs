@@ -5,6 +5,7 @@ use crate::id::{NodeId, RowsDigest};
 use crate::port::PatchShortfall;
 use crate::request::{GoneAction, PatchRequest, RebootOption};
 use crate::text::{by_number, counted};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -161,6 +162,10 @@ pub struct NodeRow {
     /// the node's agent was silent from before the command until after it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub away: bool,
+    /// Until when what was begun on a lost node may be at work there: its command ended while the node's agent was silent, and no agent
+    /// has said that it is over. `None`: nothing is, as far as anybody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_run_until: Option<Timestamp>,
     /// Why, in words. Empty if the outcome says it all.
     pub detail: String,
     /// Patches installed, by its patch state. `None` if it has no fresh one.

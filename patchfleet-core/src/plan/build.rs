@@ -130,8 +130,8 @@ fn by_one_dispatch(
         Followed::ByNobody => count(pack(&locations.iter().map(PlannedLocation::location).collect()).len()),
         Followed::ByDriver => 1,
     };
-    let fleet =
-        fleet::resolve(asked, retries, &sorted.locations, starts(&sorted.locations)).unwrap_or_default();
+    let fleet = fleet::resolve(asked, retries, &sorted.locations, Some(starts(&sorted.locations)))
+        .unwrap_or_default();
     let request = &fleet::paced(asked, fleet.as_ref());
     let mut filled = BTreeSet::new();
     if options.gaps == Gaps::Fill && !names_nodes(request, census.resolution) && sorted.reasons.is_empty() {
@@ -144,7 +144,7 @@ fn by_one_dispatch(
     if options.gaps == Gaps::Fill {
         sorted.warnings.extend(gaps::on_not_enabled(&sorted.skipped));
     }
-    let (against, of_waves) = waves::assign(request, candidates, &mut sorted.locations);
+    let (against, of_waves) = waves::assign(request, candidates, &mut sorted.locations, options.waves_before);
     sorted.reasons.extend(against);
     sorted.warnings.extend(of_waves);
     if sorted.reasons.is_empty() {
@@ -155,7 +155,7 @@ fn by_one_dispatch(
     if request.automation.dispatch == Dispatch::RunCommand && options.followed == Followed::ByNobody {
         sorted.reasons.push(dispatch::nobody_follows());
     }
-    let fleet = match fleet::resolve(asked, retries, &sorted.locations, starts(&sorted.locations)) {
+    let fleet = match fleet::resolve(asked, retries, &sorted.locations, Some(starts(&sorted.locations))) {
         Ok(fleet) => fleet,
         Err(reason) => {
             sorted.reasons.push(reason);

@@ -3,7 +3,7 @@
 //! A plan is kept in a log for hours, and somebody may change it there by hand. What is sent follows from it, so its parts
 //! are compared with each other before anything is begun.
 
-use super::{Followed, Plan, PlannedFleet, Unit, fleet, in_wave, timeout_of};
+use super::{Plan, PlannedFleet, Unit, fleet, in_wave, timeout_of};
 use crate::id::{AccountId, Location, UnitId};
 use crate::port::{MAX_NODES, StartRequest};
 use crate::request::{Dispatch, PatchRequest, RunbookPin, Wave};
@@ -185,11 +185,7 @@ impl Plan {
 
     /// Sees that the bounds on the fleet are those that follow from the request and the locations, and that the shape keeps them.
     fn check_fleet(&self) -> Result<(), PlanFault> {
-        let starts = match self.followed {
-            Followed::ByNobody => u32::try_from(self.units.len()).unwrap_or(u32::MAX),
-            Followed::ByDriver => 1,
-        };
-        let expected = fleet::resolve(&self.request, self.retries.as_ref(), &self.locations, starts);
+        let expected = fleet::resolve(&self.request, self.retries.as_ref(), &self.locations, None);
         let is_kept = match (&expected, &self.fleet) {
             (Ok(Some(expected)), Some(found)) => {
                 let budget = &self.request.budget;
@@ -223,17 +219,13 @@ impl Plan {
         for (number, wave) in (1..).zip(&self.request.waves) {
             let there = in_wave::locations_of(number, &self.locations);
             let own = found.next_if(|own| own.wave == number);
-            let starts = match self.followed {
-                Followed::ByNobody => self.units.iter().filter(|unit| unit.wave == number).count(),
-                Followed::ByDriver => 1,
-            };
             let expected = in_wave::resolve_one(
                 &self.request,
                 number,
                 self.locations.len(),
                 &there,
                 self.fleet.as_ref(),
-                u32::try_from(starts).unwrap_or(u32::MAX),
+                None,
             );
             let limit = self.request.in_wave(number).budget.nodes.max_concurrency;
             let is_kept = match (own, &expected) {

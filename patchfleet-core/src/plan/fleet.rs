@@ -68,6 +68,7 @@ fn reached(at: &PlannedLocation) -> Option<u32> {
 /// nobody begins a later one. A retry has what the campaigns before it have left of the first one's bounds.
 ///
 /// If only a wave bounds how many nodes are damaged, there is no bound on all of them, and each start names its nodes all the same.
+/// `None`: the bounds alone are asked for, and the shape may be any.
 ///
 /// # Errors
 ///
@@ -77,7 +78,7 @@ pub(crate) fn resolve(
     request: &PatchRequest,
     retries: Option<&Retried>,
     locations: &[PlannedLocation],
-    starts: u32,
+    starts: Option<u32>,
 ) -> Result<Option<PlannedFleet>, RefusalReason> {
     let waves_do = request.bounds_name_nodes() && !request.budget.names_nodes();
     let budget = request.budget.fleet;
@@ -137,8 +138,8 @@ pub(super) struct InWave {
     pub(super) limit: MaxConcurrency,
     /// How many locations at once.
     pub(super) places: u32,
-    /// How many starts have to have a place at once.
-    pub(super) starts: u32,
+    /// How many starts have to have a place at once; `None`: the shape may be any.
+    pub(super) starts: Option<u32>,
 }
 
 /// What becomes of the bounds of one wave with these locations: each is the tighter of its own and the request's, which is

@@ -69,7 +69,14 @@ pub(super) fn resolve(
             continue;
         }
         let limit = request.in_wave(number).budget.nodes.max_concurrency;
-        match resolve_one(request, number, locations.len(), &there, fleet, starts(&there)) {
+        match resolve_one(
+            request,
+            number,
+            locations.len(),
+            &there,
+            fleet,
+            Some(starts(&there)),
+        ) {
             Err(reason) => reasons.push(reason),
             Ok(own) => {
                 let is_better = || {
@@ -98,7 +105,7 @@ pub(super) fn resolve_one(
     total: usize,
     there: &[PlannedLocation],
     fleet: Option<&PlannedFleet>,
-    starts: u32,
+    starts: Option<u32>,
 ) -> Result<PlannedWaveBudget, RefusalReason> {
     let budget = request.wave(number).map(|wave| wave.budget).unwrap_or_default();
     let places = places_in(request, number, total, there.len());

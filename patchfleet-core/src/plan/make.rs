@@ -17,7 +17,7 @@ use futures_util::future::{Either, join};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -82,6 +82,8 @@ pub struct Options<'a> {
     pub who_sees: bool,
     /// Which campaign's nodes are tried again, and what it has left of its bounds. The request names those nodes.
     pub retries: Option<&'a Retried>,
+    /// In a retry, in which wave each location was in the campaign that it tries again.
+    pub waves_before: Option<&'a BTreeMap<Location, u32>>,
     /// How long a node took in an earlier campaign, for the forecast.
     pub pace: Option<LearnedPace>,
 }
@@ -123,6 +125,7 @@ impl fmt::Debug for Options<'_> {
             .field("gaps", &self.gaps)
             .field("who_sees", &self.who_sees)
             .field("retries", &self.retries)
+            .field("waves_before", &self.waves_before.map(BTreeMap::len))
             .finish()
     }
 }
@@ -143,6 +146,7 @@ impl Default for Options<'_> {
             gaps: Gaps::default(),
             who_sees: false,
             retries: None,
+            waves_before: None,
             pace: None,
         }
     }
@@ -183,7 +187,7 @@ impl Plan {
     /// [`PlanError::Refused`] with every reason of the stage that refused. [`PlanError::Port`] if the caller or the
     /// runbook cannot be found out.
     pub async fn make(ports: &Ports, request: &PatchRequest, planning: &Planning) -> Result<Self, PlanError> {
-        Self::made(ports, request, planning, Followed::ByDriver, None).await
+        Self::made(ports, request, planning, Followed::ByDriver, None, None).await
     }
 
     pub(crate) async fn made(
@@ -192,6 +196,7 @@ impl Plan {
         planning: &Planning,
         followed: Followed,
         retries: Option<&Retried>,
+        waves_before: Option<&BTreeMap<Location, u32>>,
     ) -> Result<Self, PlanError> {
         let now = ports.clock.now();
         let cutoff = planning.cutoff.map(|at| Cutoff { at, now });
@@ -205,6 +210,7 @@ impl Plan {
             pace: planning.pace,
             followed,
             retries,
+            waves_before,
             // Nobody reads the results of what nobody follows.
             results: (followed == Followed::ByDriver).then(|| ports.results()),
             ..Options::default()
@@ -261,11 +267,14 @@ pub(crate) async fn make(
         Question::new(inventory, &request.targets.selector, depth).with_labels(&request.budget.labels);
     let resolution = inventory.resolution();
     let at_once = options.concurrency;
+    // A retry has the waves of the campaign before, so nothing is read of the organization for them.
+    let without_waves = options.waves_before.map(|_| request.without_waves());
+    let places = without_waves.as_ref().unwrap_or(request);
     let bound = OnceLock::new();
     let shown = options.who_sees.then(|| Shown::new(documents, &caller.region));
     let census = async {
         let (candidates, begun) =
-            expand_and_ask(first, directory, request, &caller, at_once, Some(question)).await?;
+            expand_and_ask(first, directory, places, &caller, at_once, Some(question)).await?;
         let to_ask = candidates.to_ask();
         not_too_many(request, to_ask.len())?;
         let mut copies = EarlyCopies {

@@ -21,6 +21,31 @@ pub struct Retried {
     /// holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed: Vec<PassedWave>,
+    /// The waves that kept those after them back in an earlier campaign, for what became of their nodes. None of the later waves begins
+    /// before it is known what these came to, or a person approves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldWave>,
+}
+
+/// A wave that kept those after it back in an earlier campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HeldWave {
+    /// Its number in the request, from 1.
+    pub number: u32,
+    /// How many of its nodes are not tried again, as nobody knows what they came to. All others that did not do well are tried again.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unknown: u32,
+}
+
+fn is_none(n: &u32) -> bool {
+    *n == 0
+}
+
+impl HeldWave {
+    pub(crate) fn new(number: u32, unknown: u32) -> Self {
+        Self { number, unknown }
+    }
 }
 
 /// A wave of an earlier campaign of which nothing is left to try.
@@ -69,6 +94,11 @@ impl InconclusiveGate {
 }
 
 impl Retried {
+    /// The wave of this number, if it kept those after it back in an earlier campaign.
+    pub(crate) fn held(&self, wave: u32) -> Option<&HeldWave> {
+        self.held.iter().find(|held| held.number == wave)
+    }
+
     /// The wave of this number, if nothing of it is left to try.
     pub(crate) fn passed(&self, wave: u32) -> Option<&PassedWave> {
         self.passed.iter().find(|passed| passed.number == wave)

@@ -7,7 +7,7 @@ use super::{Options, PassedWave, Plan, PlannedLocation};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::expand::{AccountTags, Candidates};
 use crate::hash::Sha256;
-use crate::id::AccountId;
+use crate::id::{AccountId, Location};
 use crate::port::Caller;
 use crate::refusal::{RefusalCode, RefusalReason};
 use crate::request::{EmptyWave, PatchRequest, Wave, WaveSize};
@@ -97,11 +97,22 @@ impl Plan {
 
 /// Puts each location into the first wave that names it. What none names is in the last. Gives what is against the plan,
 /// because nobody knows in which wave an account is, and what should be known of it.
+///
+/// `before` says in a retry in which wave each location was in the campaign before. It stays there, whatever the organization says of
+/// its account by now, and however few are left: one that was drawn anew, or has moved, could come before what guards it.
 pub(super) fn assign(
     request: &PatchRequest,
     candidates: &Candidates,
     locations: &mut [PlannedLocation],
+    before: Option<&BTreeMap<Location, u32>>,
 ) -> (Vec<RefusalReason>, Vec<String>) {
+    if let Some(before) = before {
+        let last = request.wave_count();
+        for at in locations {
+            at.wave = before.get(&at.location()).copied().unwrap_or(last);
+        }
+        return (vec![], vec![]);
+    }
     let tags = |account: &AccountId| candidates.tags.get(account).and_then(AccountTags::known);
     let (mut warnings, mut untold) = (vec![], BTreeMap::new());
     let mut left: Vec<&mut PlannedLocation> = locations.iter_mut().collect();
@@ -338,7 +349,11 @@ fn passed_over(wave: &Wave, passed: &PassedWave, now: Option<Timestamp>) -> Stri
         waits.push(format!("its soak, until {until:.0}"));
     }
     if passed.inconclusive.is_some() {
-        waits.push("a person to approve of it, as its gate was inconclusive".to_owned());
+        let why = match wave.gate {
+            Some(_) => "its gate was inconclusive",
+            None => "what some of its nodes came to is not known",
+        };
+        waits.push(format!("a person to approve of it, as {why}"));
     } else if wave.approval && !passed.approved {
         waits.push("a person to approve of it".to_owned());
     }

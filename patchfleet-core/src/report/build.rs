@@ -47,7 +47,8 @@ pub struct Report {
     /// Units of which nobody knows whether AWS started them, while the campaign is open.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unresolved: Vec<UnresolvedReport>,
-    /// The wave of which a person has to approve before the next one begins, while the campaign is open.
+    /// The wave of which a person has to approve before the next one begins: while the campaign is open, and once its window has closed,
+    /// before what it left begins in a retry or the next window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_approve: Option<WaveToApprove>,
     /// What AWS started, in the order of the units.
@@ -401,12 +402,16 @@ impl Report {
     }
 }
 
-/// The wave that waits for a person, if any does and something may still begin after it.
+/// The wave that waits for a person, if any does and something may still begin after it, or did not because its window closed.
 fn to_approve(state: &State, now: Timestamp) -> Option<WaveToApprove> {
-    if state.finished().is_some() || state.stop_reason_at(now.max(state.last_at())).is_some() {
+    let wave = state.to_approve()?;
+    let may_go_on = match state.finished() {
+        Some(_) => state.is_left_by_window_alone() && state.may_approve_when_over(wave),
+        None => state.stop_reason_at(now.max(state.last_at())).is_none(),
+    };
+    if !may_go_on {
         return None;
     }
-    let wave = state.to_approve()?;
     let name = state.plan().request.wave_name(wave).to_owned();
     let detail = format!(
         "waits for a person to approve: `patchfleet approve {} --wave {name}`",

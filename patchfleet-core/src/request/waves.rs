@@ -148,11 +148,6 @@ impl Wave {
         self.takes_all() && self.may_have(location, |_| Some(&nowhere), |_| Some(&untagged))
     }
 
-    /// Whether it takes what its accounts, their tags or its Regions name, and not only so many of all.
-    pub(crate) fn names_places(&self) -> bool {
-        !(self.accounts.is_empty() && self.account_tags.is_empty()) || self.takes_all()
-    }
-
     /// Whether it has all locations that its accounts, their tags and its Regions allow for.
     pub(crate) fn takes_all(&self) -> bool {
         self.locations.is_none() && self.nodes.is_none()

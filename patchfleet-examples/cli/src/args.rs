@@ -427,7 +427,9 @@ pub(crate) struct ApproveArgs {
 const APPROVE: &str = "\
 A wave needs it if its request says `approval = true`, or if its gate is inconclusive, because the results of too few \
 nodes are known. `patchfleet status` says which wave waits. Any machine that reaches the log can approve. A wave that is \
-not over, or that has failed its gate, is refused (exit 3).";
+not over, or that has failed its gate, is refused (exit 3). A campaign that is over, as its window closed before \
+anybody approved, can be approved of as well: what it left begins in a retry, or in the next window with \
+`--carry-over`.";
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {

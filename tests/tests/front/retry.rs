@@ -667,7 +667,7 @@ async fn what_a_limit_of_errors_left_is_not_left_by_the_window() {
 
 /// The canary is one location, whichever, and is scanned alone.
 #[tokio::test]
-async fn a_retry_in_which_a_location_would_be_in_a_wave_that_does_something_else_is_refused() {
+async fn a_retry_keeps_a_location_in_its_wave_where_it_would_be_the_canary_by_itself() {
     let (clock, store) = (world(), Store::in_memory());
     let campaigns = process(&clock, &store, 1);
     let request = request(
@@ -693,9 +693,12 @@ async fn a_retry_in_which_a_location_would_be_in_a_wave_that_does_something_else
     );
     let state = store.load(campaign(1)).await.unwrap().unwrap();
     let retry = campaigns.plan_retry(&state, Retry::Failed, &planning()).await;
-    let error = retry.unwrap_err();
-    assert_eq!(refused(&error), RefusalCode::NotRetried);
-    assert!(error.to_string().contains("canary"), "{error}");
+    let RetryPlan::Planned(planned) = retry.unwrap() else {
+        panic!("two nodes have failed")
+    };
+    let unit = &planned.plan().units[0];
+    assert_eq!((planned.plan().units.len(), unit.wave), (1, 2));
+    assert_eq!(unit.start.parameters["Operation"], ["Install"]);
 }
 
 /// Several calls of a function may be at it at once.

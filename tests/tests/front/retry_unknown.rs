@@ -231,3 +231,58 @@ async fn a_windows_node_whose_command_expired_is_tried_again_only_once_nothing_c
     );
     assert_eq!(commands(&clock), [1, 1, 1]);
 }
+
+/// Its agent falls silent while a command is at work on it, and is silent when the command expires.
+#[tokio::test]
+async fn a_lost_node_is_tried_again_only_once_nothing_can_be_at_work_there() {
+    let text = r#"
+        management_account = "111111111111"
+        documents = [{ name = "Patchfleet-RunPatchBaseline", builtin = "patchfleet" }]
+        accounts = [{ id = "111111111111", name = "Main" }]
+        [[groups]]
+        name = "WebServers"
+        accounts = ["111111111111"]
+        regions = ["us-east-1"]
+        nodes = [{ count = 1, patch = { minutes = 110.0 } }]
+    "#;
+    let clock = SimClock::new(World::parse(text).unwrap(), ClockMode::Jump);
+    let (store, request) = (Store::in_memory(), request("name = \"weekly\"\npatch = { operation = \"Install\" }\ntargets = { resource_group = \"WebServers\", regions = [\"us-east-1\"] }").unwrap());
+    let planning = Planning {
+        attendance: Attendance::Attended,
+        ..Planning::default()
+    };
+    let campaigns = process(&clock, &store, 1);
+    let planned = campaigns.plan(&request, &planning).await.unwrap();
+    let begun = planned.begin(campaign(1)).await.unwrap();
+    let now = || clock.with_world(|world| world.now());
+    begun
+        .run_until(now() + SignedDuration::from_hours(1))
+        .await
+        .unwrap();
+    let change = |what: &str| {
+        let change =
+            serde_json::from_value(serde_json::json!({ what: { "regions": ["us-east-1"] } })).unwrap();
+        clock.with_world(|world| world.change(&change).unwrap());
+    };
+    change("lose_agent");
+    let report = begun.run().await.unwrap();
+    assert_eq!(
+        report.totals.nodes.count(NodeOutcome::Lost),
+        1,
+        "{}",
+        report.to_text()
+    );
+    change("gain_agent");
+    let state = store.load(campaign(1)).await.unwrap().unwrap();
+    let error = campaigns
+        .plan_retry(&state, Retry::Failed, &planning)
+        .await
+        .unwrap_err();
+    assert_eq!(refused(&error), RefusalCode::NotRetried);
+    let words = "1 lost node is not tried again before";
+    assert!(error.to_string().contains(words), "{error}");
+    let later = now() + SignedDuration::from_hours(4);
+    super::ports(&clock).clock.sleep_until(later).await;
+    let retry = campaigns.plan_retry(&state, Retry::Failed, &planning).await;
+    assert!(matches!(retry, Ok(RetryPlan::Planned(_))), "{retry:?}");
+}

@@ -20,7 +20,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 /// A canary of two nodes, of which so many fail their first Install, and four nodes in production.
-fn world(failing: u32) -> SimClock {
+pub(super) fn world(failing: u32) -> SimClock {
     let text = format!(
         r#"
         management_account = "111111111111"
@@ -44,7 +44,7 @@ fn world(failing: u32) -> SimClock {
 }
 
 /// The canary is a wave with these keys, and production comes after it.
-fn ask(of_wave: &str) -> PatchRequest {
+pub(super) fn ask(of_wave: &str) -> PatchRequest {
     request(&format!(
         r#"
         name = "weekly"
@@ -60,18 +60,18 @@ fn ask(of_wave: &str) -> PatchRequest {
     .unwrap()
 }
 
-fn now(clock: &SimClock) -> Timestamp {
+pub(super) fn now(clock: &SimClock) -> Timestamp {
     clock.with_world(|world| world.now())
 }
 
-fn attended() -> Planning {
+pub(super) fn attended() -> Planning {
     Planning {
         attendance: Attendance::Attended,
         ..Planning::default()
     }
 }
 
-fn window(clock: &SimClock, hours: i64) -> Planning {
+pub(super) fn window(clock: &SimClock, hours: i64) -> Planning {
     Planning {
         attendance: Attendance::Attended,
         cutoff: Some(now(clock) + SignedDuration::from_hours(hours)),
@@ -81,7 +81,7 @@ fn window(clock: &SimClock, hours: i64) -> Planning {
 }
 
 /// When commands were sent to a Region.
-fn sent(clock: &SimClock, region: &str) -> Vec<Timestamp> {
+pub(super) fn sent(clock: &SimClock, region: &str) -> Vec<Timestamp> {
     let state = clock.with_world(|world| world.state());
     let commands = state["commands"].as_array().unwrap().iter();
     let there = commands.filter(|command| command["region"] == region);
@@ -236,42 +236,6 @@ async fn after_a_canary_that_ended_the_campaign_production_is_not_retried_becaus
         }
         assert_eq!(sent(&clock, "eu-west-1"), [], "{of_wave}");
     }
-}
-
-#[tokio::test]
-async fn no_other_location_is_drawn_for_a_wave_of_so_many_before_somebody_has_approved_of_it() {
-    let (clock, store) = (world(0), Store::in_memory());
-    let request = request(
-        r#"
-        name = "weekly"
-        patch = { operation = "Install" }
-        targets = { resource_group = "WebServers", regions = ["us-east-1", "eu-west-1"] }
-        budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
-        [[waves]]
-        name = "canary"
-        locations = 1
-        approval = true
-        "#,
-    )
-    .unwrap();
-    let campaigns = process(&clock, &store, 1);
-    for night in 1..=2 {
-        let planned = campaigns.plan(&request, &window(&clock, 7)).await.unwrap();
-        assert!(
-            planned.plan().retries.is_none(),
-            "the whole request, with the same canary"
-        );
-        let told = planned.plan().warnings.join("\n");
-        assert_eq!(
-            told.contains("and nobody has approved of it"),
-            night == 2,
-            "{told}"
-        );
-        let report = planned.begin(campaign(night)).await.unwrap().run().await.unwrap();
-        assert_eq!(report.outcome, ReportOutcome::Halted, "{}", report.to_text());
-    }
-    let patched = [sent(&clock, "us-east-1"), sent(&clock, "eu-west-1")];
-    assert!(patched.iter().any(Vec::is_empty), "{patched:?}");
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ impl Found {
                 outcome,
                 joined: false,
                 away: false,
+                may_run_until: None,
                 detail: detail.to_owned(),
                 installed: None,
                 missing: None,

@@ -35,12 +35,17 @@ const LONGEST_TURN: SignedDuration = SignedDuration::from_hours(3);
 impl Job<'_> {
     /// Whether what a command began on a node right before it expired then may be at work there still: for as long as one turn counts.
     fn may_run_since(&self, expired_at: Timestamp) -> bool {
+        self.now < self.may_run_until(expired_at)
+    }
+
+    /// Until when that may be.
+    fn may_run_until(&self, expired_at: Timestamp) -> Timestamp {
         let node = self.state.plan().lifetime.and_then(|lifetime| {
             let seconds = i64::try_from(lifetime.node.get()).ok()?;
             Some(SignedDuration::from_secs(seconds))
         });
         // Under a runbook of one's own nobody knows, and its commands are taken for such.
-        self.now < later(expired_at, node.unwrap_or(LONGEST_TURN))
+        later(expired_at, node.unwrap_or(LONGEST_TURN))
     }
 
     /// Reads the results of a command that is over.
@@ -197,6 +202,15 @@ impl Job<'_> {
                 verdict.doubt_the_word(&evidence, words);
             }
             lagging = lagging.max(verdict.may_change);
+            let may_run_until = (verdict.outcome == NodeOutcome::Lost && evidence.ended_without_word())
+                .then(|| {
+                    [evidence.expires_at, evidence.ended_at]
+                        .into_iter()
+                        .flatten()
+                        .min()
+                        .map(|at| self.may_run_until(at))
+                })
+                .flatten();
             let fresh = evidence.fresh();
             let told = evidence.summary;
             let mut row = NodeRow {
@@ -204,6 +218,7 @@ impl Job<'_> {
                 outcome: verdict.outcome,
                 joined: false,
                 away: away && verdict.outcome == NodeOutcome::Unreached,
+                may_run_until,
                 detail: verdict.detail,
                 installed: fresh
                     .map(|state| state.installed)

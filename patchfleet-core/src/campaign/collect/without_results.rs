@@ -215,6 +215,7 @@ pub(super) fn row_without_result(
         outcome,
         joined: false,
         away: outcome == NodeOutcome::Unreached,
+        may_run_until: None,
         detail,
         installed: None,
         missing: None,

@@ -7,7 +7,8 @@ use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 
 impl Driver {
     /// Writes down that a person approves of a wave that is over, so that the next one may begin. Whoever drives the
-    /// campaign begins it. `wave` is its name; `None`: the wave whose approval is waited for, of several the first.
+    /// campaign begins it. A campaign whose window closed first can still be approved of: the next retry or window then begins what it
+    /// left. `wave` is its name; `None`: the wave whose approval is waited for, of several the first.
     ///
     /// Gives the name of the wave. A wave that has been approved of already stays so, and nothing is written.
     ///
@@ -56,7 +57,23 @@ impl Drive<'_> {
             })
         };
         if let Some((outcome, _)) = state.finished() {
-            return Err(refused(format!("it is over (outcome {})", outcome.as_str())));
+            let is_meant =
+                |wave: &u32| named.is_none_or(|name| state.plan().request.wave_name(*wave) == name.as_str());
+            let waits = state.to_approve().filter(is_meant);
+            let waits = waits.filter(|wave| state.may_approve_when_over(*wave));
+            let approved = || {
+                let mut all = (1..=state.plan().request.wave_count()).rev();
+                all.find(|wave| state.is_approved(*wave) && is_meant(wave))
+            };
+            return waits.or_else(approved).ok_or_else(|| {
+                let outcome = outcome.as_str();
+                refused(format!(
+                    "it is over (outcome {outcome}), and no wave of it waits for an approval"
+                ))
+            });
+        }
+        if !state.is_under_way() {
+            return Err(refused("nothing of it was begun yet".to_owned()));
         }
         if let Some(reason) = state.stop_reason_at(self.now()) {
             return Err(refused(format!("nothing more of it begins: {reason}")));

@@ -423,6 +423,7 @@ fn by_the_log(node: NodeId, outcome: NodeOutcome) -> NodeRow {
         outcome,
         joined: false,
         away: false,
+        may_run_until: None,
         detail: LOST.to_owned(),
         installed: None,
         missing: None,

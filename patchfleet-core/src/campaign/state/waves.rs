@@ -110,15 +110,8 @@ impl State {
 
     /// What the gate of a wave says, by the results that are known.
     pub(in crate::campaign) fn gated(&self, wave: u32) -> Gated {
-        let Some(gate) = self.plan.request.wave(wave).and_then(|wave| wave.gate) else {
-            return Gated::Passed;
-        };
-        if let Some(passed) = self
-            .plan
-            .retries
-            .as_ref()
-            .and_then(|retried| retried.passed(wave))
-        {
+        let retries = self.plan.retries.as_ref();
+        if let Some(passed) = retries.and_then(|retried| retried.passed(wave)) {
             // Its results are in the log of an earlier campaign.
             return match passed.inconclusive {
                 None => Gated::Passed,
@@ -127,8 +120,31 @@ impl State {
                 }
             };
         }
+        let Some(gate) = self.plan.request.wave(wave).and_then(|wave| wave.gate) else {
+            return self.held_still(wave).unwrap_or(Gated::Passed);
+        };
         let counts = self.ledger.results.get(&wave).copied().unwrap_or_default();
-        Self::gated_by(gate, counts)
+        match Self::gated_by(gate, counts) {
+            Gated::Passed => self.held_still(wave).unwrap_or(Gated::Passed),
+            gated => gated,
+        }
+    }
+
+    /// Whether a wave that kept the later ones back in an earlier campaign has nodes of which it is not known what they came to. A node
+    /// that failed there, and is silent now, has not come well.
+    fn held_still(&self, wave: u32) -> Option<Gated> {
+        let held = self.plan.retries.as_ref()?.held(wave)?;
+        let counts = self.ledger.results.get(&wave).copied().unwrap_or_default();
+        // One that is gone, or not registered any more, has not come well either.
+        let units = self.units.iter().filter(|(id, _)| self.wave_of(**id) == wave);
+        let named: u64 = units.map(|(_, unit)| unit.named.len() as u64).sum();
+        let all = named.saturating_add(held.unknown.into());
+        let known = counts.patched.saturating_sub(counts.unknown);
+        (known < all || counts.blind > 0).then(|| Gated::Inconclusive {
+            known,
+            needed: u32::try_from(all).unwrap_or(u32::MAX),
+            blind: counts.blind,
+        })
     }
 
     /// The same, as if the nodes that were not run had not been there: a window closed before their turn.

@@ -6,10 +6,9 @@
 
 use super::{Gated, State, StopReason};
 use crate::campaign::AT_CUTOFF;
-use crate::id::Location;
+use crate::id::{Location, NodeId};
 use crate::plan::{InconclusiveGate, PassedWave};
-use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     /// The waves that are over, as a retry has them that has nothing left of them.
@@ -21,55 +20,42 @@ impl State {
                 let mut passed = PassedWave::new(*number, *ended);
                 passed.approved = went_on || self.is_approved(*number);
                 passed.inconclusive = match self.gated(*number) {
-                    Gated::Inconclusive { known, needed, blind } if !passed.approved => {
+                    _ if passed.approved => None,
+                    Gated::Inconclusive { known, needed, blind } => {
                         Some(InconclusiveGate::new(known, needed, blind))
                     }
-                    _ => None,
+                    Gated::Passed | Gated::Failed { .. } => self.not_known_in(*number),
                 };
                 passed
             })
             .collect()
     }
 
-    /// Why a retry in which nothing of a wave is left may not begin the waves after it; `None`: as far as it is known, it may, once
-    /// what the wave asks for holds.
-    pub(crate) fn keeps_later_waves_back(&self, wave: u32) -> Option<String> {
-        if !self.waves.contains(&wave) {
-            return None;
+    /// The nodes that the units of each location name. A location is missing if one of its units names none.
+    pub(crate) fn named_by_location(&self) -> BTreeMap<&Location, BTreeSet<&NodeId>> {
+        let (mut all, mut unnamed) = (BTreeMap::<&Location, BTreeSet<&NodeId>>::new(), BTreeSet::new());
+        for unit in self.units.values() {
+            for location in unit.locations.keys() {
+                all.entry(location).or_default().extend(&unit.named);
+                if unit.named.is_empty() {
+                    unnamed.insert(location);
+                }
+            }
         }
-        if matches!(self.gated(wave), Gated::Failed { .. }) {
-            return Some("it had not passed its gate".to_owned());
-        }
-        if self.has_begun_after(wave) {
-            return None;
-        }
-        if self.wave_ended(wave).is_none() {
-            return Some("it was not over".to_owned());
-        }
-        let results = self.ledger.results.get(&wave).copied().unwrap_or_default();
-        let is_well = results.failed == 0 && results.unreached == 0 && results.blind == 0;
-        // What was left out for failures stays so, whoever ended the campaign after that.
-        let reason = self.left_out_for.clone().or_else(|| self.left_out_because());
-        let reason = reason.filter(|_| !is_well)?;
-        is_for_failures(&reason).then(|| format!("the campaign ended before the next one began: {reason}"))
+        all.retain(|location, _| !unnamed.contains(location));
+        all
     }
 
-    /// What a wave that is over asks for still before the next one may begin; `None`: nothing.
-    pub(crate) fn asks_still(&self, wave: u32, now: Timestamp) -> Option<String> {
-        let asked = self.plan.request.wave(wave)?;
-        let passed = self
-            .passed_waves()
-            .into_iter()
-            .find(|passed| passed.number == wave)?;
-        if passed.inconclusive.is_some() {
-            return Some("its gate was inconclusive, and nobody has approved of it".to_owned());
-        }
-        if asked.approval && !passed.approved {
-            return Some("nobody has approved of it".to_owned());
-        }
-        let until = passed.ended.checked_add(asked.soak?.duration()).ok()?;
-        (until > now && !self.has_begun_after(wave))
-            .then(|| format!("its soak is not over before {until:.0}"))
+    /// Whether a person may still approve of a wave although the campaign is over: what it left begins in a retry, or in the next window,
+    /// as soon as somebody has approved. All of the wave has had its turn, and it does not keep the later ones back.
+    pub(crate) fn may_approve_when_over(&self, wave: u32) -> bool {
+        let of_wave = || self.units.iter().filter(|(id, _)| self.wave_of(**id) == wave);
+        let has_had_its_turn = of_wave().all(|(_, unit)| unit.is_begun());
+        let by_a_person = self.stop_asked().is_some_and(|asked| asked.by != AT_CUTOFF);
+        has_had_its_turn
+            && !by_a_person
+            && self.needs_approval(wave)
+            && self.keeps_later_waves_back(wave).is_none()
     }
 
     /// Whether a window alone kept from being begun what was not. It is not so if units were left out for another reason before, if a
@@ -91,7 +77,7 @@ impl State {
     }
 
     /// Whether more locations have damaged nodes than may fail: of all waves, or of one that has a budget of its own.
-    fn has_damaged_too_many(&self) -> bool {
+    pub(super) fn has_damaged_too_many(&self) -> bool {
         let damaged = self.locations().filter(|(.., at)| {
             let settled = at.settled.as_ref();
             settled.is_some_and(|settled| {
@@ -114,30 +100,8 @@ impl State {
     }
 
     /// Whether something of a later wave was begun, or may have been.
-    fn has_begun_after(&self, wave: u32) -> bool {
+    pub(super) fn has_begun_after(&self, wave: u32) -> bool {
         let mut later = self.units.iter().filter(|(id, _)| self.wave_of(**id) > wave);
         later.any(|(_, unit)| unit.is_begun() || unit.refused_attempts > 0)
-    }
-}
-
-/// Whether a campaign ended for what became of its nodes, and not because a person or a window ended it.
-fn is_for_failures(reason: &StopReason) -> bool {
-    match reason {
-        StopReason::Budget { .. }
-        | StopReason::Fleet(_)
-        | StopReason::Wave(_)
-        | StopReason::Label { .. }
-        | StopReason::Breaker(_)
-        | StopReason::Gate { .. }
-        | StopReason::Refused(_)
-        | StopReason::BrokenOff(_)
-        | StopReason::Abandoned { .. } => true,
-        StopReason::RunbookChanged { .. }
-        | StopReason::CancelledElsewhere { .. }
-        | StopReason::Asked(_)
-        | StopReason::PastCutoff { .. }
-        | StopReason::Unattended { .. }
-        | StopReason::Cutoff { .. }
-        | StopReason::Frozen(_) => false,
     }
 }

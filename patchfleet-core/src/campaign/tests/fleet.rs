@@ -115,7 +115,7 @@ pub(super) fn world(
     plan.request.budget.nodes.max_concurrency = "100%".parse().unwrap();
     plan.request.budget.nodes.max_errors = "100%".parse().unwrap();
     plan.request.budget.fleet = Some(bounds.budget());
-    plan.fleet = resolve_fleet(&plan.request, None, &plan.locations, 1).unwrap();
+    plan.fleet = resolve_fleet(&plan.request, None, &plan.locations, Some(1)).unwrap();
     let most = plan.fleet.unwrap().nodes_in_a_start().unwrap();
     let templates: Vec<StartRequest> = plan.units.drain(..).map(|unit| unit.start).collect();
     for (template, script) in templates.into_iter().zip(&scripts) {
@@ -422,7 +422,7 @@ fn an_execution_that_aws_paces_is_stopped_once_too_many_nodes_were_not_reached()
         ..Bounds::default()
     };
     world.plan.request.budget.fleet = Some(bounds.budget());
-    world.plan.fleet = resolve_fleet(&world.plan.request, None, &world.plan.locations, 1).unwrap();
+    world.plan.fleet = resolve_fleet(&world.plan.request, None, &world.plan.locations, Some(1)).unwrap();
     let state = world.run();
     assert!(!world.aws.stops.lock().unwrap().is_empty(), "it is stopped");
     assert_eq!(state.finished().unwrap().0, FinishedOutcome::Halted);

@@ -125,8 +125,9 @@ fn retry(fates: Vec<Fate>, again: &[u32]) -> State {
         request: Box::new(plan.request.clone()),
         bounds: left,
         passed: vec![],
+        held: vec![],
     };
-    plan.fleet = resolve_fleet(&plan.request, Some(&retried), &plan.locations, 1).unwrap();
+    plan.fleet = resolve_fleet(&plan.request, Some(&retried), &plan.locations, Some(1)).unwrap();
     plan.retries = Some(retried);
     // One node a start, as there may be room for one only.
     let template = plan.units[0].start.clone();

@@ -77,7 +77,7 @@ fn bound(world: &mut World, in_flight: u32) {
     let mut asked = asked;
     asked.budget.nodes.max_concurrency = "100%".parse().unwrap();
     asked.budget.nodes.max_errors = "100%".parse().unwrap();
-    let fleet = resolve_fleet(&asked, None, &world.plan.locations, 1)
+    let fleet = resolve_fleet(&asked, None, &world.plan.locations, Some(1))
         .unwrap()
         .unwrap();
     // The starts have the limits that keep the bound.

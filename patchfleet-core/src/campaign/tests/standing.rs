@@ -185,7 +185,7 @@ fn a_bound_that_aws_keeps_says_how_it_is_kept_and_how_many_places_for_locations_
         }
         .budget(),
     );
-    plan.fleet = resolve_fleet(&plan.request, None, &plan.locations, 2).unwrap();
+    plan.fleet = resolve_fleet(&plan.request, None, &plan.locations, Some(2)).unwrap();
     world.agree();
     let unit = &world.plan.units[0];
     let standing = |events| after(&world, events).fleet().unwrap();

@@ -3,7 +3,7 @@
 use super::Wanted;
 use crate::fleet::{self, Extent, Members};
 use crate::id::{Location, NodeId};
-use crate::port::{Inventory, PortError, PortResult, Selection};
+use crate::port::{Inventory, PingStatus, PortError, PortResult, Selection};
 use crate::request::Selector;
 use crate::text::{by_number, counted, names};
 use std::collections::BTreeSet;
@@ -16,6 +16,8 @@ const CALLS_PER_LOCATION: usize = 8;
 pub(super) struct Found {
     selected: BTreeSet<NodeId>,
     pub(super) managed: BTreeSet<NodeId>,
+    /// Those of them whose agent answers.
+    pub(super) online: BTreeSet<NodeId>,
 }
 
 impl Found {
@@ -94,8 +96,12 @@ pub(super) async fn still_there(
     let managed = fleet::managed_of(inventory, location, &selected, CALLS_PER_LOCATION)
         .await
         .map_err(words)?;
-    let managed = managed.into_keys().collect();
-    Ok(Found { selected, managed })
+    let online = managed.values().filter(|node| node.ping == PingStatus::Online);
+    Ok(Found {
+        online: online.map(|node| node.id.clone()).collect(),
+        managed: managed.into_keys().collect(),
+        selected,
+    })
 }
 
 /// The managed nodes of a location among those that are wanted.
@@ -128,6 +134,7 @@ mod tests {
             let found = Found {
                 selected: (0..n).map(node).collect(),
                 managed: BTreeSet::new(),
+                online: BTreeSet::new(),
             };
             found.told(&location, &wanted).join("\n")
         };

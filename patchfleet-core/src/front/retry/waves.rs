@@ -1,95 +1,122 @@
-//! Whether a retry keeps the waves of the campaign before: each location in its own, and behind what guards it.
+//! A retry has the waves of the campaign before: each location is in its own, and behind what guards it.
 
 use super::refused;
-use crate::campaign::State;
+use crate::campaign::{KeptBack, State};
 use crate::front::CampaignError;
-use crate::id::Location;
-use crate::plan::{Plan, PlannedLocation};
-use crate::refusal::{Refusal, RefusalCode, RefusalReason};
-use crate::request::Wave;
+use crate::id::{Location, NodeId};
+use crate::outcome::NodeOutcome;
+use crate::plan::{HeldWave, Plan, PlannedLocation};
+use crate::refusal::{RefusalCode, RefusalReason};
+use crate::request::EmptyWave;
 use crate::slip::{Slip, slips};
-use jiff::Timestamp;
+use crate::text::{by_number, counted};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A retry deals the waves out among the locations that are left. Where waves do different things, each of these has to stay in its own.
-/// And none may come later than before because its account stands in another unit, or has other tags: the wave that it was in is not over,
-/// and what it guards would be begun beside it.
-pub(super) fn require_same_waves(before: &Plan, plan: &Plan) -> Result<(), CampaignError> {
-    let waves: BTreeMap<Location, u32> = before
-        .locations
-        .iter()
+/// In which wave each location of a plan is.
+pub(super) fn waves_of_locations(plan: &Plan) -> BTreeMap<Location, u32> {
+    let locations = plan.locations.iter();
+    locations
         .map(|planned| (planned.location(), planned.wave))
-        .collect();
-    let reasons: Vec<RefusalReason> = plan
-        .locations
-        .iter()
-        .filter_map(|planned| {
-            let was = waves.get(&planned.location()).copied()?;
-            let why = if was != planned.wave && before.request.differs_in_waves() {
-                "where something else is done: run the request, or have its waves name accounts or Regions"
-            } else if was < planned.wave && before.request.wave(was).is_some_and(Wave::names_places) {
-                "which begins once the other one is over: by its account's unit and tags of today it is not in its wave. Undo that, or run \
-                 the request"
-            } else {
-                return None;
-            };
-            Some(RefusalReason {
-                code: RefusalCode::NotRetried,
-                subject: planned.location().to_string(),
-                detail: format!(
-                    "it was in the wave {}, and in a retry it would be in the wave {}, {why}",
-                    before.request.wave_name(was),
-                    plan.request.wave_name(planned.wave)
-                ),
-            })
-        })
-        .collect();
-    match reasons.is_empty() {
-        true => Ok(()),
-        false => Err(CampaignError::Refused(Refusal { reasons })),
-    }
+        .collect()
 }
 
-/// Has the waves of which nothing is left that could be tried hold those after them back as they did in the campaign before. Nothing may
-/// come after one that did not do well: what failed in it may be gone or silent for that very reason. And where a wave takes so many
-/// locations or nodes, others are drawn for it: that is refused unless all that it asks for was met.
-pub(super) fn keep_waves_back(of: &State, plan: &mut Plan, now: Timestamp) -> Result<(), CampaignError> {
+/// The nodes that are tried again and answer Systems Manager now, by location, each with what it came to before.
+pub(super) type TriedAgain = BTreeMap<Location, BTreeMap<NodeId, NodeOutcome>>;
+
+/// Has the waves hold those after them back as they did in the campaign before. Nothing may come after one that did not do well before all
+/// that speaks against it is tried again: what failed in it may be gone or silent for that very reason.
+pub(super) fn keep_waves_back(of: &State, plan: &mut Plan, again: &TriedAgain) -> Result<(), CampaignError> {
     if slips(Slip::PassesWavesOver) {
         return Ok(());
     }
     let there: BTreeSet<u32> = plan.locations.iter().map(|planned| planned.wave).collect();
     let can_be_tried = || plan.locations.iter().filter(|planned| !planned.is_hollow());
-    let tried_in: BTreeSet<u32> = can_be_tried().map(|planned| planned.wave).collect();
-    let tried: BTreeSet<Location> = can_be_tried().map(PlannedLocation::location).collect();
+    let tried: BTreeMap<Location, &PlannedLocation> = can_be_tried()
+        .map(|planned| (planned.location(), planned))
+        .collect();
     let is_tried = |wave: u32| {
         let mut before = of.plan().locations.iter();
-        before.any(|planned| planned.wave == wave && tried.contains(&planned.location()))
+        before.any(|planned| planned.wave == wave && tried.contains_key(&planned.location()))
     };
-    let waves = 1..=plan.request.wave_count();
-    let reasons = waves.filter(|wave| !is_tried(*wave)).filter_map(|wave| {
-        let (is_drawn_anew, guards) = (tried_in.contains(&wave), tried_in.range(wave..).next().is_some());
-        let failed = of.keeps_later_waves_back(wave).filter(|_| guards);
-        let detail = match (failed, of.asks_still(wave, now).filter(|_| is_drawn_anew)) {
-            (Some(why), _) => format!(
-                "no node of it is left that could be tried, and {why}. What failed in it may be gone or silent for that very reason, and \
-                 the retry would begin others: run the request"
+    // Also before nodes of which none answers now: they are begun as soon as they do.
+    let comes_before = |wave: u32| there.range(wave.saturating_add(1)..).next().is_some();
+    let held: Vec<KeptBack> = of.held_waves();
+    let held: Vec<KeptBack> = held.into_iter().filter(|held| comes_before(held.wave)).collect();
+    let reasons = held.iter().filter_map(|held| {
+        let why = held.why.as_ref()?;
+        let of_location = |(location, not_well): (&Location, &u32)| {
+            let tried = tried.get(location).zip(again.get(location));
+            let tried = tried.map_or(0, |(planned, nodes)| {
+                let goal = of.goal_at(location);
+                let counts = nodes
+                    .iter()
+                    .filter(|(node, outcome)| held.counts(**outcome, goal) && !planned.left_out.contains(node));
+                u32::try_from(counts.count()).unwrap_or(u32::MAX)
+            });
+            u64::from(not_well.saturating_sub(tried))
+        };
+        let untried: u64 = held.not_well.iter().map(of_location).sum();
+        let (code, what) = match is_tried(held.wave) {
+            false => (RefusalCode::WaveEmpty, "no node of it is left that could be tried".to_owned()),
+            true if untried == 0 => return None,
+            true => (
+                RefusalCode::NotRetried,
+                format!(
+                    "{} that did not do well in it {} not tried again",
+                    counted(untried, "node"),
+                    by_number(untried, "is", "are")
+                ),
             ),
-            (None, Some(why)) => format!(
-                "no node of it is left that could be tried, and {why}. It has so many locations or nodes, and the retry would take others \
-                 for it: run the request"
-            ),
-            (None, None) => return None,
         };
         Some(RefusalReason {
-            code: RefusalCode::WaveEmpty,
-            subject: format!("wave {}", plan.request.wave_name(wave)),
-            detail,
+            code,
+            subject: format!("wave {}", plan.request.wave_name(held.wave)),
+            detail: format!(
+                "{what}, and {why}. What failed in it may be gone or silent for that very reason, and the retry would begin others: run the \
+                 request"
+            ),
         })
     });
-    let reasons: Vec<RefusalReason> = reasons.collect();
+    // It has shown nothing, and none of its nodes is tried now.
+    let never_ran = (1..).zip(&of.plan().first_request().waves).filter_map(|(number, wave)| {
+        let is_held = held.iter().any(|held| held.wave == number && held.why.is_some());
+        if wave.if_empty == EmptyWave::Skip || is_held || is_tried(number) || !comes_before(number) {
+            return None;
+        }
+        let n = of.not_run_alone_in(number);
+        (n > 0).then(|| RefusalReason {
+            code: RefusalCode::WaveEmpty,
+            subject: format!("wave {}", wave.name),
+            detail: format!(
+                "{} of it had no turn in campaign {}, and no node of it is left that could be tried, so the waves after it would begin \
+                 without it: run the request",
+                counted(n, "node"),
+                of.campaign(),
+            ),
+        })
+    });
+    let reasons: Vec<RefusalReason> = reasons.chain(never_ran).collect();
+    let waits = held
+        .iter()
+        .filter(|held| held.unknown > 0 && there.contains(&held.wave));
+    let waits = waits.map(|held| {
+        format!(
+            "wave {}: what {} of it came to is not known, so the next one waits for a person to approve of it. `patchfleet collect {}` before \
+             this retry may find that all is well",
+            plan.request.wave_name(held.wave),
+            counted(held.unknown, "node"),
+            of.campaign()
+        )
+    });
+    let waits: Vec<String> = waits.collect();
+    plan.warnings.extend(waits);
     if let Some(retried) = &mut plan.retries {
         let guards = |wave: u32| !there.contains(&wave) && there.range(wave..).next().is_some();
         retried.passed.retain(|passed| guards(passed.number));
+        let is_there = held.iter().filter(|held| there.contains(&held.wave));
+        retried.held = is_there
+            .map(|held| HeldWave::new(held.wave, held.unknown))
+            .collect();
     }
     match reasons.is_empty() {
         true => Ok(()),

@@ -22,8 +22,8 @@ pub(super) struct Shape {
     pub(super) limit: MaxConcurrency,
     /// How many locations at once.
     pub(super) places: u32,
-    /// How many starts have to have a place at once.
-    pub(super) starts: u32,
+    /// How many starts have to have a place at once; `None`: the shape may be any.
+    pub(super) starts: Option<u32>,
     /// How many nodes may be open at once under all bounds; `None`: there are none.
     pub(super) room: Option<u32>,
     pub(super) max_in_flight: Option<u32>,
@@ -31,7 +31,10 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn pace(&self, request: &PatchRequest, locations: &[&PlannedLocation]) -> FleetPace {
-        let sizes = sizes(locations.iter().copied(), self.limit);
+        let sizes = match self.starts {
+            Some(_) => sizes(locations.iter().copied(), self.limit),
+            None => Sizes::default(),
+        };
         match (self.room, self.max_in_flight) {
             (Some(room), _) if request.bounds_name_nodes() => FleetPace::Campaign {
                 nodes_in_a_start: sizes.named_in_a_start(
@@ -44,7 +47,7 @@ impl Shape {
                 let AwsPaced {
                     nodes_at_once,
                     locations_at_once,
-                } = sizes.paced_by_aws(in_flight, self.places, self.starts);
+                } = sizes.paced_by_aws(in_flight, self.places, self.starts.unwrap_or_default());
                 FleetPace::Aws {
                     nodes_at_once: Some(nodes_at_once),
                     locations_at_once: Some(locations_at_once),

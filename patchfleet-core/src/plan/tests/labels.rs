@@ -219,6 +219,7 @@ fn a_retry_of_nodes_without_the_tag_is_planned_as_the_first_campaign_had_nodes_w
             ..LeftBounds::default()
         },
         passed: vec![],
+        held: vec![],
     };
     let options = Options {
         retries: Some(&retried),

@@ -110,7 +110,7 @@ fn a_bound_on_nodes_in_flight_holds_in_every_wave_whatever_its_shape() {
             .units
             .iter()
             .filter(|unit| unit.wave == wave)
-            .map(|unit| unit.locations_at_once())
+            .map(crate::plan::Unit::locations_at_once)
             .max()
             .unwrap();
         assert!(at_once <= locations, "{at_once}");

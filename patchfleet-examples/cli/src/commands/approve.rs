@@ -31,10 +31,16 @@ pub(crate) async fn approve(args: ApproveArgs) -> Result<ExitCode, Failure> {
                 None => format!("if nobody does, `patchfleet resume {campaign}` goes on"),
                 Some(gone) => format!("if its process has ended: {gone}"),
             };
-            let words = format!(
-                "wave {wave} of campaign {campaign} is approved. Whoever follows the campaign begins the next wave within \
+            let words = match state.finished() {
+                Some(_) => format!(
+                    "wave {wave} of campaign {campaign} is approved. The campaign is over: `patchfleet run --retry {campaign}` begins \
+                     what it left, and so does the next run of its request with `--carry-over`, if its window left it\n"
+                ),
+                None => format!(
+                    "wave {wave} of campaign {campaign} is approved. Whoever follows the campaign begins the next wave within \
                  a minute, unless that waits for something else; {if_nobody}\n"
-            );
+                ),
+            };
             print_text(&in_log(&words, args.log.log.as_deref()))?;
         }
     }

@@ -169,6 +169,7 @@ pub(super) fn row(node: &str, outcome: NodeOutcome, detail: &str) -> Result<Node
         outcome,
         joined: false,
         away: false,
+        may_run_until: None,
         detail: detail.to_owned(),
         installed: Some(3),
         missing: None,

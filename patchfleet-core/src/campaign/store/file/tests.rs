@@ -148,6 +148,7 @@ fn rows(outcomes: &[(&str, NodeOutcome)]) -> Vec<NodeRow> {
         outcome,
         joined: false,
         away: false,
+        may_run_until: None,
         detail: String::new(),
         installed: Some(1),
         missing: None,
