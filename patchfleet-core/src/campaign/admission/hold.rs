@@ -73,7 +73,7 @@ pub enum HoldReason {
         name: String,
         /// Of how many nodes of it the results are known.
         known: u64,
-        /// Of how many the gate needs them.
+        /// Of how many they are needed.
         needed: u32,
         /// How many locations of it did not end well, and of whose nodes not even the number is known.
         #[serde(default)]
@@ -232,7 +232,7 @@ impl fmt::Display for HoldReason {
                     let nodes = counted(*known, "node");
                     write!(
                         f,
-                        "the results of {nodes} of wave {wave} ({name}) are known, and its gate needs {needed}"
+                        "the results of {nodes} of wave {wave} ({name}) are known, and those of {needed} are needed"
                     )?;
                 } else {
                     write!(

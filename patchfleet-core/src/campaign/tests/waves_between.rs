@@ -228,7 +228,7 @@ fn a_gate_of_which_too_little_is_known_waits_for_a_person_who_may_approve_from_a
     let words = reason.to_string();
     let campaign = world.campaign();
     assert!(
-        words.starts_with("the results of 2 nodes of wave 1 (canary) are known, and its gate needs 10")
+        words.starts_with("the results of 2 nodes of wave 1 (canary) are known, and those of 10 are needed")
             && words.contains(&format!("patchfleet approve {campaign} --wave canary")),
         "{words}"
     );
