@@ -116,13 +116,16 @@ impl Campaigns {
     }
 }
 
-/// Whether this is a reason against a retry, and none against a run of the whole request.
+/// Whether this may be a reason against what is left alone, and none against the whole request. Of the few nodes that are left none may
+/// answer, or a share of them may come to nothing, where the whole request has enough: if each later window were refused for that, nothing
+/// would be patched any more. What refuses the whole request as well does so when that is planned.
 fn is_of_retry(reason: &RefusalReason) -> bool {
-    matches!(
+    !matches!(
         reason.code,
-        RefusalCode::NotRetried
-            | RefusalCode::WaveEmpty
-            | RefusalCode::Unsupported
-            | RefusalCode::CensusUnknown
+        RefusalCode::CampaignOpen
+            | RefusalCode::OtherCentral
+            | RefusalCode::Alarm
+            | RefusalCode::Frozen
+            | RefusalCode::ChangeCalendars
     )
 }

@@ -410,6 +410,50 @@ async fn a_canary_that_fails_after_production_was_left_out_for_another_reason_ho
     }
 }
 
+#[tokio::test]
+async fn nodes_that_a_window_left_and_that_are_silent_since_keep_no_later_window_from_the_others() {
+    for offline in ["skip", "target"] {
+        let (clock, store) = (world(0), Store::in_memory());
+        let request = request(&format!(
+            r#"
+            name = "weekly"
+            patch = {{ operation = "Install" }}
+            targets = {{ resource_group = "WebServers", regions = ["us-east-1", "eu-west-1"] }}
+            policy = {{ offline = "{offline}" }}
+            budget.nodes = {{ max_concurrency = "50%", max_errors = "100%" }}
+            budget.locations = {{ max_concurrency = 1, max_errors = "100%" }}
+            "#
+        ))
+        .unwrap();
+        let campaigns = process(&clock, &store, 1);
+        let planning = Planning {
+            cutoff: Some(now(&clock) + SignedDuration::from_mins(6 * 60 + 8)),
+            ..window(&clock, 7)
+        };
+        let report = campaigns.run(campaign(1), &request, &planning).await.unwrap();
+        assert!(
+            report.totals.nodes.count(NodeOutcome::NotRun) > 0,
+            "{}",
+            report.to_text()
+        );
+        let region = match sent(&clock, "us-east-1").is_empty() {
+            true => "us-east-1",
+            false => "eu-west-1",
+        };
+        let silent: Change =
+            serde_json::from_value(json!({ "lose_agent": { "regions": [region] } })).unwrap();
+        clock.with_world(|world| world.change(&silent).unwrap());
+        let seen = now(&clock) + SignedDuration::from_mins(30);
+        ports(&clock).clock.sleep_until(seen).await;
+        let planned = campaigns.plan(&request, &window(&clock, 30)).await.unwrap();
+        let told = planned.plan().warnings.join("\n");
+        if offline == "skip" {
+            assert!(planned.plan().retries.is_none(), "{told}");
+            assert!(told.contains("and the whole request is run"), "{told}");
+        }
+    }
+}
+
 /// What becomes of the nodes of the canary.
 fn change(clock: &SimClock, what: &str) {
     let change: Change = serde_json::from_value(json!({ what: { "regions": ["us-east-1"] } })).unwrap();
