@@ -111,7 +111,7 @@ impl Campaigns {
         request: &PatchRequest,
         planning: &Planning,
     ) -> Result<Planned<'_>, CampaignError> {
-        self.plan_but(None, request, planning).await
+        Box::pin(self.plan_but(None, request, planning)).await
     }
 
     /// [`plan`](Self::plan) of a campaign whose id is known before, as that of an event. It is also made if this very
@@ -127,7 +127,7 @@ impl Campaigns {
         request: &PatchRequest,
         planning: &Planning,
     ) -> Result<Planned<'_>, CampaignError> {
-        self.plan_but(Some(campaign), request, planning).await
+        Box::pin(self.plan_but(Some(campaign), request, planning)).await
     }
 
     async fn plan_but(
@@ -139,14 +139,14 @@ impl Campaigns {
         self.watched_store().admit(request, but).await?;
         let mut told = vec![];
         if planning.carry_over {
-            match self.carried_over(but, request, planning).await? {
+            match Box::pin(self.carried_over(but, request, planning)).await? {
                 Some(RetryPlan::Planned(planned)) => return Ok(planned),
                 Some(RetryPlan::Nothing { told: why }) => told = why,
                 None => {}
             }
         }
         let planning = self.with_pace(request, planning).await;
-        let mut plan = Plan::make(&self.watched(), request, &planning).await?;
+        let mut plan = Box::pin(Plan::make(&self.watched(), request, &planning)).await?;
         plan.warnings.extend(told);
         Ok(Planned {
             campaigns: self,
@@ -176,7 +176,7 @@ impl Campaigns {
     /// [`CampaignError::Asking`] if AWS does not say where the ports are.
     pub async fn resume(&self, state: &State) -> Result<Campaign, CampaignError> {
         require_central(self.watched().directory.as_ref(), state.plan()).await?;
-        self.require_untried_still(state).await?;
+        Box::pin(self.require_untried_still(state)).await?;
         Ok(self.campaign(state.campaign()))
     }
 
@@ -382,9 +382,9 @@ impl<'c> Planned<'c> {
             Some(state) => {
                 require_same(&state, request)?;
                 require_central(campaigns.watched().directory.as_ref(), state.plan()).await?;
-                campaigns.require_untried_still(&state).await?;
+                Box::pin(campaigns.require_untried_still(&state)).await?;
             }
-            None => campaigns.require_untried(campaign, &self.plan).await?,
+            None => Box::pin(campaigns.require_untried(campaign, &self.plan)).await?,
         }
         let state = campaigns.driver.begin(campaign, &self.plan).await?;
         // Somebody may have been quicker.

@@ -99,7 +99,7 @@ impl Campaigns {
                 return Ok(Some(RetryPlan::Nothing { told: vec![told] }));
             }
         };
-        match self.plan_retry_but(but, &last, Retry::NotRun, planning).await {
+        match Box::pin(self.plan_retry_but(but, &last, Retry::NotRun, planning)).await {
             Ok(planned) => Ok(Some(planned)),
             // Nothing changes that by itself, and each later window would be refused as well.
             Err(CampaignError::Refused(refusal)) if refusal.reasons.iter().all(is_of_retry) => {

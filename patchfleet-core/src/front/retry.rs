@@ -116,7 +116,7 @@ impl Campaigns {
         planning: &Planning,
     ) -> Result<RetryPlan<'_>, CampaignError> {
         let second = (which == Retry::Unreached).then(|| of.campaign().of_second_attempt());
-        self.plan_retry_but(second, of, which, planning).await
+        Box::pin(self.plan_retry_but(second, of, which, planning)).await
     }
 
     /// [`plan_retry`](Self::plan_retry) for a campaign whose id may be known before.
@@ -129,11 +129,11 @@ impl Campaigns {
     ) -> Result<RetryPlan<'_>, CampaignError> {
         let request = of.plan().first_request();
         may_be_retried(of)?;
-        let tried = self.tried_by_others(but, of).await?;
+        let tried = Box::pin(self.tried_by_others(but, of)).await?;
         self.watched_store().admit(request, but).await?;
         let ports = self.watched();
         require_central(ports.directory.as_ref(), of.plan()).await?;
-        let wanted = self.wanted(of, which).await?;
+        let wanted = Box::pin(self.wanted(of, which)).await?;
         let late: Vec<RefusalReason> = wanted
             .iter()
             .filter_map(|(location, wanted)| Some(may_run_on(of, location, wanted.late?)))
@@ -242,15 +242,16 @@ impl Campaigns {
         };
         let by_driver = Followed::ByDriver;
         let planning = self.with_pace(request, planning).await;
-        let mut plan = Plan::made(
+        let waves_before = waves_of_locations(of.plan());
+        let planning = Plan::made(
             &ports,
             &named,
             &planning,
             by_driver,
             Some(&retried),
-            Some(&waves_of_locations(of.plan())),
-        )
-        .await?;
+            Some(&waves_before),
+        );
+        let mut plan = Box::pin(planning).await?;
         keep_waves_back(of, &mut plan, &answering)?;
         plan.warnings.extend(told);
         if which == Retry::Unreached {

@@ -31,6 +31,7 @@ use patchfleet_core::{CampaignError, plan_event, watched};
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::Instrument as _;
@@ -113,12 +114,12 @@ impl Function {
         let operation = match delivered {
             Delivered::Event(asked) => {
                 return match self.logged()? {
-                    None => Ok(Answer::Fired(self.fire(&asked, call).await?)),
-                    Some(logged) => logged.begin_and_hand_over(&asked, call).await,
+                    None => Ok(Answer::Fired(boxed(|| self.fire(&asked, call)).await?)),
+                    Some(logged) => boxed(|| logged.begin_and_hand_over(&asked, call)).await,
                 };
             }
             Delivered::Operation(Operation::Plan(asked)) => {
-                return Ok(Answer::Planned(self.plan(&asked, call).await?));
+                return Ok(Answer::Planned(boxed(|| self.plan(&asked, call)).await?));
             }
             Delivered::Operation(Operation::Ignore(reason)) => return Ok(ignored(reason)),
             Delivered::Operation(operation) => operation,
@@ -131,17 +132,19 @@ impl Function {
             ));
         };
         match operation {
-            Operation::Plan(asked) => Ok(Answer::Planned(self.plan(&asked, call).await?)),
-            Operation::Start(asked) => logged.start(&asked, call).await,
-            Operation::Advance { campaign, turn } => logged.advance(campaign, turn, call).await,
+            Operation::Plan(asked) => Ok(Answer::Planned(boxed(|| self.plan(&asked, call)).await?)),
+            Operation::Start(asked) => boxed(|| logged.start(&asked, call)).await,
+            Operation::Advance { campaign, turn } => boxed(|| logged.advance(campaign, turn, call)).await,
             Operation::Stop {
                 campaign,
                 mode,
                 said_at,
-            } => logged.stop(campaign, mode, said_at, call).await,
+            } => boxed(|| logged.stop(campaign, mode, said_at, call)).await,
             Operation::Ignore(reason) => Ok(ignored(reason)),
-            Operation::Collect(campaign) => logged.collect(campaign, call).await,
-            Operation::Report(campaign) => Ok(Answer::Reported(logged.report(campaign, call).await?)),
+            Operation::Collect(campaign) => boxed(|| logged.collect(campaign, call)).await,
+            Operation::Report(campaign) => {
+                Ok(Answer::Reported(boxed(|| logged.report(campaign, call)).await?))
+            }
         }
     }
 
@@ -357,4 +360,10 @@ async fn look(notices: &Notices, clock: &dyn Clock) -> Infallible {
 /// A part of the time until a deadline, and no more than `most`.
 fn margin(left: SignedDuration, most: SignedDuration) -> SignedDuration {
     (left / 4).clamp(SignedDuration::ZERO, most)
+}
+
+/// A future in a box. The one that waits for it has no room for it on its own stack: there it would have that of every operation at once, which in
+/// a debug build is more than a thread has.
+fn boxed<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::pin(make())
 }

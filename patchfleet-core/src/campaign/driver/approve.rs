@@ -63,7 +63,7 @@ impl Drive<'_> {
             let waits = waits.filter(|wave| state.may_approve_when_over(*wave));
             let approved = || {
                 let mut all = (1..=state.plan().request.wave_count()).rev();
-                all.find(|wave| state.is_approved(*wave) && is_meant(wave))
+                all.find(|wave| state.is_approved(*wave) && is_meant(wave) && !state.has_begun_after(*wave))
             };
             return waits.or_else(approved).ok_or_else(|| {
                 let outcome = outcome.as_str();

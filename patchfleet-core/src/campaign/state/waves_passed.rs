@@ -100,7 +100,7 @@ impl State {
     }
 
     /// Whether something of a later wave was begun, or may have been.
-    pub(super) fn has_begun_after(&self, wave: u32) -> bool {
+    pub(in crate::campaign) fn has_begun_after(&self, wave: u32) -> bool {
         let mut later = self.units.iter().filter(|(id, _)| self.wave_of(**id) > wave);
         later.any(|(_, unit)| unit.is_begun() || unit.refused_attempts > 0)
     }
