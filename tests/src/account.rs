@@ -1,6 +1,7 @@
 //! All that a campaign is compared by: what it said, and what became of the world.
 
 use crate::Ended;
+use jiff::Timestamp;
 use patchfleet_core::{
     id::{Location, NodeId},
     outcome::NodeRow,
@@ -74,9 +75,13 @@ impl Account {
     }
 }
 
-/// The rows without the times of the reports that name patches.
+/// The rows without the times of the reports that name patches, and until when what a lost node has begun may run. Whether it may stays.
 fn without_times(mut rows: BTreeMap<Location, Vec<NodeRow>>) -> BTreeMap<Location, Vec<NodeRow>> {
-    let named = rows.values_mut().flatten().filter_map(|row| row.patches.as_mut());
-    named.for_each(|names| names.reported_at = None);
+    for row in rows.values_mut().flatten() {
+        if let Some(names) = &mut row.patches {
+            names.reported_at = None;
+        }
+        row.may_run_until = row.may_run_until.map(|_| Timestamp::UNIX_EPOCH);
+    }
     rows
 }
