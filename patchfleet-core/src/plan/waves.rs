@@ -98,8 +98,8 @@ impl Plan {
 /// Puts each location into the first wave that names it. What none names is in the last. Gives what is against the plan,
 /// because nobody knows in which wave an account is, and what should be known of it.
 ///
-/// `before` says in a retry in which wave each location was in the campaign before. It stays there, whatever the organization says of
-/// its account by now, and however few are left: one that was drawn anew, or has moved, could come before what guards it.
+/// In a retry, `before` says in which wave of the campaign before each location was. It stays there, whatever the organization says of
+/// its account by now, and however few locations are left: one that moves to another wave could come before what guards it.
 pub(super) fn assign(
     request: &PatchRequest,
     candidates: &Candidates,

@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 pub(crate) struct KeptBack {
     /// Its number.
     pub(crate) wave: u32,
-    /// Why all that did not do well in it has to be tried again; `None`: it may be that all did well, and a person can say so.
+    /// Why all that did not do well in it has to be tried again. `None`: nothing is known to have failed, and a person may approve of it.
     pub(crate) why: Option<String>,
     /// How many of its nodes did not come to their goal, by location; one in a location of which nothing is known.
     pub(crate) not_well: BTreeMap<Location, u32>,
     /// Whether an earlier campaign had left them to be tried again, so that those that were not run are among them.
     was_held: bool,
-    /// How many nodes are not known that no retry tries.
+    /// For how many nodes the waves after it wait, as nobody knows what they came to and no retry tries them.
     pub(crate) unknown: u32,
 }
 
@@ -42,7 +42,7 @@ impl KeptBack {
 }
 
 impl State {
-    /// Why a retry in which nothing of a wave is left may not begin the waves after it; `None`: as far as it is known, it may, once
+    /// Why a retry may not go past a wave before all that did not do well in it is tried again. `None`: it may, as far as is known, once
     /// what the wave asks for holds.
     pub(crate) fn keeps_later_waves_back(&self, wave: u32) -> Option<String> {
         if !self.waves.contains(&wave) {
@@ -92,7 +92,7 @@ impl State {
         })
     }
 
-    /// How many nodes of a wave are not known that no retry tries, if the waves after it wait for that.
+    /// For how many nodes of a wave the waves after it wait, as nobody knows what they came to and no retry tries them.
     fn unknown_in(&self, wave: u32) -> u32 {
         if self.is_approved(wave) || self.has_begun_after(wave) {
             return 0;
@@ -134,8 +134,8 @@ impl State {
         held.collect()
     }
 
-    /// How many nodes of a wave were not run, if nothing is known of any other and no later wave was begun; one in a location that was not
-    /// begun and of whose nodes nothing is known. Such a wave has shown nothing.
+    /// How many nodes of a wave had no turn, if the wave has shown nothing: no other node of it has a result, no later wave was begun, and
+    /// nobody has approved of it. A location that was not begun, and whose nodes are not known, counts as one.
     pub(crate) fn not_run_alone_in(&self, wave: u32) -> u32 {
         let results = self.ledger.results.get(&wave).copied().unwrap_or_default();
         if results.patched > results.unknown || self.has_begun_after(wave) || self.is_approved(wave) {
