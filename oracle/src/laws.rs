@@ -487,7 +487,7 @@ fn is_of(run: &Run, at: Timestamp) -> bool {
 /// Panics where a law is broken.
 pub(crate) fn hold(run: &Run) {
     let asked = &Asked::of_run(run);
-    of_one(run, asked);
+    of_one(&[(run, asked)]);
     if let Ok(done) = &run.result {
         bounded::bounded(run, done);
         labels::bounded(run, done);
@@ -497,8 +497,9 @@ pub(crate) fn hold(run: &Run) {
     }
 }
 
-/// What holds of one campaign, be it the first or a further one.
-fn of_one(run: &Run, asked: &Asked) {
+/// What holds of one campaign, be it the first or a further one: of the last of these, each of which goes on with the one before.
+fn of_one(chain: &[(&Run, &Asked)]) {
+    let Some((run, asked)) = chain.last() else { return };
     exact(run, asked);
     once(run);
     unread::unknown_is_not_empty(run);
@@ -523,8 +524,8 @@ fn of_one(run: &Run, asked: &Asked) {
     gone_nodes_are_told_gone(run, done, asked);
     at_once::bounded(run, done, asked);
     times::kept(run);
-    failures::bounded(run, done, asked);
+    failures::bounded(done, chain);
     alarms::heeded(run, done);
-    waves::in_order(run, done, asked);
+    waves::in_order(done, chain);
     asked::sent(run, asked);
 }

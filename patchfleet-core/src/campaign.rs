@@ -58,7 +58,7 @@ pub use state::{
     LabelStanding, LabelStop, SoakStanding, State, StopReason, WaveBegun, WaveBudgetStop, WaveStanding,
     WaveStop,
 };
-pub(crate) use state::{KeptBack, LocationState, NEW_RUN, StartState, StateError, UnitState};
+pub(crate) use state::{KeptBack, LocationState, NEW_RUN, StartState, StateError, TriedAgain, UnitState};
 #[cfg(feature = "store-tests")]
 pub use store::conformance;
 pub use store::{Appended, CampaignLog, Chain, ChainError, LogKey, NodeRows, RecordError, Store};

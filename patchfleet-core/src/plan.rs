@@ -75,6 +75,7 @@ pub(crate) use offline::left_out_in_words;
 pub use presigned::refuse_presigned;
 pub use retried::{
     HeldWave, InconclusiveGate, LeftBound, LeftBounds, LeftOfFleet, LeftOfValue, PassedWave, Retried,
+    ShownWave, UnmanagedNodes,
 };
 pub(crate) use snapshot::SNAPSHOT_LIVES;
 pub use unit::Unit;

@@ -25,20 +25,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use uuid::Uuid;
 
+#[path = "front/chains.rs"]
+mod chains;
+#[path = "front/fleets.rs"]
+mod fleets;
 #[path = "front/override_list.rs"]
 mod override_list;
 #[path = "front/pace.rs"]
 mod pace;
 #[path = "front/retry.rs"]
 mod retry;
-#[path = "front/retry_chain.rs"]
-mod retry_chain;
+#[path = "front/retry_gates.rs"]
+mod retry_gates;
+#[path = "front/retry_held.rs"]
+mod retry_held;
+#[path = "front/retry_left.rs"]
+mod retry_left;
+#[path = "front/retry_once.rs"]
+mod retry_once;
 #[path = "front/retry_rows.rs"]
 mod retry_rows;
 #[path = "front/retry_unknown.rs"]
 mod retry_unknown;
 #[path = "front/retry_waves.rs"]
 mod retry_waves;
+#[path = "front/retry_windows.rs"]
+mod retry_windows;
 #[path = "front/waits.rs"]
 mod waits;
 #[path = "front/waves_by_tag.rs"]

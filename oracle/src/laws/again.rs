@@ -14,8 +14,18 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn again(run: &Run, first: &Done, asked: &Asked) {
-    let (mut before, mut runs) = (vec![first], vec![run]);
-    for tried in &first.retries {
+    let mut before = vec![first];
+    let retries = first.retries.iter();
+    let retries: Vec<(&Run, Asked)> = retries
+        .filter_map(|tried| match &tried.came {
+            Tried::Ran(retry) => Some((&**retry, Asked::of_run(retry))),
+            _ => None,
+        })
+        .collect();
+    let chain: Vec<(&Run, &Asked)> = std::iter::once((run, asked))
+        .chain(retries.iter().map(|(retry, own)| (*retry, own)))
+        .collect();
+    for (n, tried) in first.retries.iter().enumerate() {
         left::is_tried(run, asked, &before, tried);
         let Tried::Ran(retry) = &tried.came else {
             return;
@@ -24,17 +34,16 @@ pub(super) fn again(run: &Run, first: &Done, asked: &Asked) {
         let sent = sent(retry);
         takes_what_was_left((run, asked), of, tried.which, &sent);
         nothing_is_at_work(retry, tried.which, &sent);
-        let own = Asked::of_run(retry);
+        let (earlier, own) = (&chain[..=n], chain[n + 1].1);
         for (at, wave) in &own.waves {
             assert_eq!(Some(wave), asked.waves.get(at), "{at:?} has left its wave");
         }
-        super::of_one(retry, &own);
+        super::of_one(&chain[..=n + 1]);
         // Over all of them together, and by the nodes of the first.
         bounded(retry, first);
         labels::bounded(retry, first);
-        waves::guarded(retry, &runs, &before);
+        waves::guarded((retry, own), earlier, &before);
         before.push(retry.result.as_ref().unwrap());
-        runs.push(retry);
     }
 }
 

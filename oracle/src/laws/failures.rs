@@ -66,7 +66,11 @@ impl<'a> Came<'a> {
     }
 }
 
-pub(super) fn bounded(run: &Run, done: &Done, asked: &Asked) {
+/// The last of a `chain` of campaigns keeps to what may fail. A share of locations is one of the first campaign's.
+pub(super) fn bounded(done: &Done, chain: &[(&Run, &Asked)]) {
+    let (Some((first, _)), Some((run, _))) = (chain.first(), chain.last()) else {
+        return;
+    };
     if !run.draft.hands.iter().all(Hand::is_of_nodes) || run.draft.wish.hands_an_alarm_on() {
         // Results may not be read, or what failed may be somebody else's doing.
         return;
@@ -81,7 +85,7 @@ pub(super) fn bounded(run: &Run, done: &Done, asked: &Asked) {
         .collect();
     came.sort_by_key(|one| one.end);
     for start in run.starts() {
-        too_many_locations(run, done, asked, (&came, &start));
+        too_many_locations((first, run), chain, (&came, &start));
         if let Some(breaker) = &run.draft.wish.breaker {
             if let Some(most) = breaker.consecutive {
                 in_a_row(&came, most as usize, &start);
@@ -94,7 +98,15 @@ pub(super) fn bounded(run: &Run, done: &Done, asked: &Asked) {
 }
 
 /// More locations failed than may, of all or of a wave.
-fn too_many_locations(run: &Run, done: &Done, asked: &Asked, (came, start): (&[Came<'_>], &Span<'_>)) {
+fn too_many_locations(
+    (first, run): (&Run, &Run),
+    chain: &[(&Run, &Asked)],
+    (came, start): (&[Came<'_>], &Span<'_>),
+) {
+    let (Some((_, at_first)), Some((_, asked))) = (chain.first(), chain.last()) else {
+        return;
+    };
+    let Ok(of_first) = &first.result else { return };
     let failed = came.iter().filter(|one| one.failed && one.is_read_by(start.from));
     let failed: BTreeSet<&Pair> = failed.map(|one| &one.at).collect();
     let assert = |failed: usize, allowed: usize| {
@@ -106,11 +118,11 @@ fn too_many_locations(run: &Run, done: &Done, asked: &Asked, (came, start): (&[C
     };
     assert(
         failed.len(),
-        comes_to(run.draft.wish.locations.1, done.plan.locations.len()),
+        comes_to(run.draft.wish.locations.1, of_first.plan.locations.len()),
     );
     for (number, wave) in run.draft.wish.waves.iter().enumerate() {
         if let Some(bound) = wave.own.location_errors {
-            let of = super::asked::of_wave(&asked.waves, number).count();
+            let of = super::asked::of_wave(&at_first.waves, number).count();
             let mine = failed.iter().filter(|at| asked.waves.get(**at) == Some(&number));
             assert(mine.count(), comes_to(bound, of));
         }

@@ -9,7 +9,7 @@ use crate::run::{Done, Run};
 use crate::starts::{Pair, Span, place, time};
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::outcome::{NodeOutcome, NodeRow};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What runs, and in which wave.
 struct InWave<'a> {
@@ -32,7 +32,9 @@ fn in_waves<'a>(all: &'a [Span<'a>], asked: &Asked) -> Vec<InWave<'a>> {
         .collect()
 }
 
-pub(super) fn in_order(run: &Run, done: &Done, asked: &Asked) {
+/// The last campaign of a `chain` begins its waves in their order.
+pub(super) fn in_order(done: &Done, chain: &[(&Run, &Asked)]) {
+    let Some((run, asked)) = chain.last() else { return };
     if run.draft.wish.waves.is_empty() {
         return;
     }
@@ -61,14 +63,17 @@ pub(super) fn in_order(run: &Run, done: &Done, asked: &Asked) {
                 continue;
             };
             if !accepted {
-                between(run, done, wave, asked, (end, later));
+                between(done, chain, wave, (end, later));
             }
         }
     }
 }
 
 /// Between a wave, which was over at `end`, and an execution of a later one.
-fn between(run: &Run, done: &Done, number: usize, asked: &Asked, (end, later): (Timestamp, &Span<'_>)) {
+fn between(done: &Done, chain: &[(&Run, &Asked)], number: usize, (end, later): (Timestamp, &Span<'_>)) {
+    let Some(((run, _), earlier)) = chain.split_last() else {
+        return;
+    };
     let wave: &Wave = &run.draft.wish.waves[number];
     let name = WAVES[number];
     if let Some(minutes) = wave.soak_minutes {
@@ -82,39 +87,35 @@ fn between(run: &Run, done: &Done, number: usize, asked: &Asked, (end, later): (
     }
     let mut approvals = done.approved.iter();
     let is_approved = approvals.any(|(at, of)| of == name && end <= *at && *at <= later.from);
+    let went_on = earlier.iter().any(|(run, asked)| {
+        let starts = run.starts();
+        let mut waves = in_waves(&starts, asked).into_iter().map(|one| one.wave);
+        waves.any(|wave| wave > number)
+    });
     assert!(
-        is_approved || !wave.approval,
+        is_approved || !wave.approval || went_on,
         "{} began, and nobody had approved of wave {name}",
         later.what
     );
     if let Some(gate) = wave.gate {
-        gated(
-            run,
-            gate,
-            is_approved,
-            (asked, |at| asked.waves.get(at) == Some(&number)),
-            later,
-        );
+        gated(chain, number, gate, (is_approved, went_on), later);
     }
 }
 
 /// A further campaign begins no wave after one of which it begins nothing, unless that had soaked, was approved of and had passed its
 /// gate, in this campaign or in those `before` it. A wave after which an earlier campaign has gone on guards nothing any more.
-pub(super) fn guarded(retry: &Run, runs: &[&Run], before: &[&Done]) {
+pub(super) fn guarded((retry, asked): (&Run, &Asked), runs: &[(&Run, &Asked)], before: &[&Done]) {
     let done = retry.result.as_ref().unwrap();
     let all: Vec<&Done> = before.iter().copied().chain([done]).collect();
     if all.iter().any(|done| !done.gone_on.is_empty()) {
         return;
     }
-    let in_wave = |run: &Run, what: &Span<'_>| {
-        let asked = Asked::of_run(run);
-        what.at.iter().find_map(|at| asked.waves.get(at).copied())
-    };
+    let in_wave = |asked: &Asked, what: &Span<'_>| what.at.iter().find_map(|at| asked.waves.get(at).copied());
     let own = retry.starts();
-    let wave_of = |what: &Span<'_>| in_wave(retry, what);
-    let earlier = runs.iter().flat_map(|run| {
+    let wave_of = |what: &Span<'_>| in_wave(asked, what);
+    let earlier = runs.iter().flat_map(|(run, asked)| {
         let starts = run.starts().into_iter();
-        starts.filter_map(|what| Some((in_wave(run, &what)?, what.to)))
+        starts.filter_map(|what| Some((in_wave(asked, &what)?, what.to)))
     });
     let earlier: Vec<(usize, Timestamp)> = earlier.collect();
     for later in &own {
@@ -148,14 +149,8 @@ pub(super) fn guarded(retry: &Run, runs: &[&Run], before: &[&Done]) {
                 "{} began, and nobody had approved of wave {name} of an earlier campaign",
                 later.what
             );
-            let has_wave = |run: &&&Run| {
-                let starts = run.starts();
-                starts.iter().any(|what| in_wave(run, what) == Some(number))
-            };
-            if let (Some(gate), Some(last)) = (guard.gate, runs.iter().rev().find(has_wave)) {
-                let asked = Asked::of_run(last);
-                let is_of = |at: &Pair| asked.waves.get(at) == Some(&number);
-                gated(last, gate, is_approved, (&asked, is_of), later);
+            if let Some(gate) = guard.gate {
+                gated(runs, number, gate, (is_approved, false), later);
             }
         }
     }
@@ -163,7 +158,12 @@ pub(super) fn guarded(retry: &Run, runs: &[&Run], before: &[&Done]) {
 
 /// A wave that failed its gate in an earlier campaign, by the rows of its nodes, holds the later ones back until each of its nodes that did
 /// not come to its goal then has done so, or is tried again. A person may have approved since.
-fn is_tried_again((retry, runs): (&Run, &[&Run]), before: &[&Done], number: usize, later: &Span<'_>) {
+fn is_tried_again(
+    (retry, runs): (&Run, &[(&Run, &Asked)]),
+    before: &[&Done],
+    number: usize,
+    later: &Span<'_>,
+) {
     let guard = &retry.draft.wish.waves[number];
     let Some(gate) = guard.gate else { return };
     let done = retry.result.as_ref().unwrap();
@@ -177,27 +177,31 @@ fn is_tried_again((retry, runs): (&Run, &[&Run]), before: &[&Done], number: usiz
     }
     let mut open: BTreeSet<String> = BTreeSet::new();
     let mut is_held = false;
-    for (run, done) in runs.iter().zip(before) {
-        let asked = Asked::of_run(run);
+    // What each node came to last.
+    let mut all: BTreeMap<&str, NodeOutcome> = BTreeMap::new();
+    for ((_, asked), done) in runs.iter().zip(before) {
         let rows = done.ended.rows.iter();
         let rows = rows.filter(|(location, _)| asked.waves.get(&super::pair(location)) == Some(&number));
         let rows: Vec<&NodeRow> = rows.flat_map(|(_, rows)| rows).collect();
-        let is_patched = |row: &&&NodeRow| {
+        all.extend(rows.iter().map(|row| (row.node.as_str(), row.outcome)));
+        let is_patched = |outcome: &&NodeOutcome| {
             !matches!(
-                row.outcome,
+                outcome,
                 NodeOutcome::NotRun | NodeOutcome::Unreached | NodeOutcome::Unmanaged | NodeOutcome::Gone
             )
         };
-        let is_bad = |row: &&&NodeRow| is_patched(row) && row.outcome != NodeOutcome::Done;
-        let (patched, bad) = (
-            rows.iter().filter(is_patched).count(),
-            rows.iter().filter(is_bad).count(),
-        );
-        let sure = rows
-            .iter()
-            .filter(|row| is_patched(row) && row.outcome.is_unknown())
+        let patched = all.values().filter(is_patched).count();
+        let bad = all
+            .values()
+            .filter(is_patched)
+            .filter(|one| **one != NodeOutcome::Done)
             .count();
-        if patched - sure >= gate.sample as usize
+        let unsure = all
+            .values()
+            .filter(is_patched)
+            .filter(|one| one.is_unknown())
+            .count();
+        if patched - unsure >= gate.sample as usize
             && gate.failed.is_some_and(|allowed| exceeds(allowed, bad, patched))
         {
             is_held = true;
@@ -245,27 +249,39 @@ fn exceeds(allowed: &str, found: usize, of: usize) -> bool {
 }
 
 /// The nodes of a wave passed its gate before `later` began, by what is certain in the simulator's state: a node that nobody
-/// else touches and that is bad at the end was bad when its command was over.
+/// else touches and that is bad at the end was bad when its command was over. A campaign and those that try again what it left are one
+/// piece of work: each node counts as the last of them left it.
 fn gated(
-    run: &Run,
+    chain: &[(&Run, &Asked)],
+    number: usize,
     gate: Gate,
-    is_approved: bool,
-    (asked, is_of): (&Asked, impl Fn(&Pair) -> bool),
+    (is_approved, went_on): (bool, bool),
     later: &Span<'_>,
 ) {
-    let nodes = run.nodes();
-    let (mut begun, mut failed, mut not_begun) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for command in run.commands().filter(|command| is_of(&place(command))) {
-        for one in command["invocations"].as_array().unwrap() {
-            let node = one["node"].as_str().unwrap();
-            if one["started"].is_null() || time(&one["started"]) > later.from {
-                not_begun.insert(node);
-                continue;
+    let (mut begun, mut failed, mut taken) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for (run, asked) in chain {
+        let is_of = |at: &Pair| asked.waves.get(at) == Some(&number);
+        let nodes = run.nodes();
+        if run.is_further() {
+            for node in asked.census.values().flatten() {
+                begun.remove(node.as_str());
+                failed.remove(node.as_str());
             }
-            begun.insert(node);
-            let has_failed = one["status_details"] == "Failed" && !one["ended"].is_null();
-            if has_failed || nodes[node]["patches"]["failed"].as_u64() > Some(0) {
-                failed.insert(node);
+        }
+        for command in run.commands().filter(|command| is_of(&place(command))) {
+            for one in command["invocations"].as_array().unwrap() {
+                let node = one["node"].as_str().unwrap();
+                if one["started"].is_null() || time(&one["started"]) > later.from {
+                    if takes_away(run) {
+                        taken.insert(node);
+                    }
+                    continue;
+                }
+                begun.insert(node);
+                let has_failed = one["status_details"] == "Failed" && !one["ended"].is_null();
+                if has_failed || nodes[node]["patches"]["failed"].as_u64() > Some(0) {
+                    failed.insert(node);
+                }
             }
         }
     }
@@ -276,15 +292,15 @@ fn gated(
             later.what
         );
         // A node that somebody takes away while a command waits for it may be told as lost, which is a result.
-        let taken = if takes_away(run) { not_begun.len() } else { 0 };
-        let known = begun.len() + taken;
+        let known = begun.union(&taken).count();
         assert!(
-            known >= gate.sample as usize || is_approved,
+            known >= gate.sample as usize || is_approved || went_on,
             "{} began, and only {known} nodes had their turn, with {gate:?}",
             later.what
         );
     }
     let Some(allowed) = gate.unreached else { return };
+    let Some((run, asked)) = chain.last() else { return };
     if run.draft.hands.is_empty() {
         let listed: Vec<(String, Pair)> = match run.is_further() {
             true => {
@@ -298,9 +314,10 @@ fn gated(
                 listed.map(|(id, place)| (id, Draft::location(place))).collect()
             }
         };
+        // Nodes that an earlier campaign did not reach, and that are not tried again, count as well: that is left out here.
         let unreached = listed
             .iter()
-            .filter(|(id, at)| is_of(at) && !begun.contains(id.as_str()))
+            .filter(|(id, at)| asked.waves.get(at) == Some(&number) && !begun.contains(id.as_str()))
             .count();
         assert!(
             !exceeds(allowed, unreached, unreached + begun.len()) || is_approved,

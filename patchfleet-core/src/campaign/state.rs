@@ -44,6 +44,7 @@ mod verdict;
 mod waves;
 mod waves_held;
 mod waves_passed;
+mod waves_shown;
 
 pub use breaker::{BreakerStanding, BreakerStop};
 pub use fleet::{FleetAtAws, FleetLeft, FleetSoFar, FleetStanding, FleetStop};
@@ -59,6 +60,7 @@ pub(crate) use unit::{Intent, LocationState, Sending, Settled, StartState, Stop,
 pub(super) use verdict::ended_well;
 pub(super) use waves::Gated;
 pub(crate) use waves_held::KeptBack;
+pub(crate) use waves_shown::TriedAgain;
 
 /// How long a unit waits whose command was refused although each of its nodes is listed as online.
 /// A node's status was seen to lag by a minute and a half (Systems Manager, recorded).

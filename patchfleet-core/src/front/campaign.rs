@@ -1,6 +1,7 @@
 //! One campaign that is written down.
 
 use super::CampaignError;
+use super::store::Said;
 use crate::campaign::{DriveError, Driver, Progress, SentAgain, State, StillUnread, Store};
 use crate::id::{CampaignId, UnitId};
 use crate::port::{Directory, PortResult};
@@ -117,9 +118,17 @@ impl Campaign {
     ///
     /// # Errors
     ///
-    /// [`CampaignError::Refused`] if there is nothing to go on with, [`CampaignError::Asking`] if the caller
-    /// cannot be found out; as [`run`](Self::run) otherwise.
+    /// [`CampaignError::Refused`] if there is nothing to go on with, or the campaign is over and another one of its name has begun since;
+    /// [`CampaignError::Asking`] if the caller cannot be found out; as [`run`](Self::run) otherwise.
     pub async fn go_on(&self) -> Result<(), CampaignError> {
+        if let Some(state) = self
+            .store
+            .load(self.id)
+            .await?
+            .filter(|state| state.finished().is_some())
+        {
+            self.store.require_last(&state, Said::GoOn).await?;
+        }
         let caller = self.directory.caller().await?;
         Ok(self.driver.go_on(self.id, &caller.arn).await?)
     }

@@ -1,5 +1,6 @@
 //! From a request to a campaign that is under way.
 
+use super::store::Said;
 use super::{Campaign, CampaignError, RetryPlan, watched};
 use crate::campaign::{DriveError, Driver, Notices, Observer, Progress, State, StopMode, Store};
 use crate::id::{CampaignId, WaveName, WriterId};
@@ -264,7 +265,7 @@ impl Campaigns {
     /// [`CampaignError::Driving`] if the log does not answer.
     pub async fn approve(&self, state: &State, wave: Option<&WaveName>) -> Result<String, CampaignError> {
         if state.finished().is_some() {
-            self.require_last(state).await?;
+            self.watched_store().require_last(state, Said::Approve).await?;
         }
         let by = self.caller_by_name().await;
         Ok(self.driver.approve(state.campaign(), wave, &by).await?)

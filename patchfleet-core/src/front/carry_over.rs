@@ -13,14 +13,16 @@ use std::collections::BTreeSet;
 enum LastWindow {
     Nothing,
     Left(Box<State>),
-    /// Nobody knows: the log of this campaign, which is newer, is damaged.
+    /// Nodes had no turn in it, and more than a window keeps them back. In words.
+    Kept(String),
+    /// Nobody knows: the log of this campaign, which is newer, is damaged or gone.
     Damaged(CampaignId),
 }
 
 impl Campaigns {
     /// The last campaign of the request that is over, if its window closed before all of its nodes had their turn: it has a
     /// cutoff, left nodes that were not run, and was not halted by anything else, nor would have been by what became of its nodes.
-    /// `None` also if the log of a newer one is damaged. Its request has to be the same as this one.
+    /// `None` also if the log of a newer one is damaged or gone. Its request has to be the same as this one.
     /// A second attempt counts as a part of the campaign whose second attempt it is: nodes that the first did not reach had their
     /// turn in the window.
     /// [`Retry::NotRun`] carries over what it left, as [`Planning::carry_over`] has it done by itself.
@@ -31,7 +33,7 @@ impl Campaigns {
     pub async fn left_by_window(&self, request: &PatchRequest) -> Result<Option<State>, CampaignError> {
         Ok(match self.last_window(request).await? {
             LastWindow::Left(state) => Some(*state),
-            LastWindow::Nothing | LastWindow::Damaged(_) => None,
+            LastWindow::Nothing | LastWindow::Kept(_) | LastWindow::Damaged(_) => None,
         })
     }
 
@@ -62,22 +64,35 @@ impl Campaigns {
         }
         let state = store.load(last.campaign).await?;
         let left = state.filter(|state| {
-            let has_cutoff = state
-                .plan()
-                .lifetime
-                .is_some_and(|lifetime| lifetime.cutoff.is_some());
             let is_same = state.plan().first_request().digest() == request.digest();
-            // What a budget kept back is left to a person.
-            let by_budget = state.has_kept_back() || state.has_used_up_bounds();
             is_same
-                && state.is_left_by_window_alone()
-                && !by_budget
-                && has_cutoff
                 && left(state)
                     .iter()
                     .any(|(location, at)| at.has_any(state.goal_at(location), Retry::NotRun))
         });
-        Ok(left.map_or(LastWindow::Nothing, |state| LastWindow::Left(Box::new(state))))
+        let Some(state) = left else {
+            return Ok(LastWindow::Nothing);
+        };
+        let lifetime = state.plan().lifetime.as_ref();
+        let has_cutoff = lifetime.is_some_and(|lifetime| lifetime.cutoff.is_some());
+        // What a budget kept back is left to a person.
+        let by_budget = state.has_kept_back() || state.has_used_up_bounds();
+        let why = if !has_cutoff {
+            Some("it had no cutoff")
+        } else if by_budget {
+            Some("a budget of it is used up, or has kept nodes back")
+        } else if !state.is_left_by_window_alone() {
+            Some("more than its window ended it")
+        } else {
+            None
+        };
+        Ok(match why {
+            None => LastWindow::Left(Box::new(state)),
+            Some(why) => LastWindow::Kept(format!(
+                "what campaign {} has left is not carried over, and the whole request is run, as {why}",
+                state.campaign()
+            )),
+        })
     }
 
     /// Plans a campaign for what the last window has left. `None` if it has left nothing. `but` is the campaign that is to begin, if
@@ -91,9 +106,10 @@ impl Campaigns {
         let last = match self.last_window(request).await? {
             LastWindow::Left(last) => last,
             LastWindow::Nothing => return Ok(None),
+            LastWindow::Kept(told) => return Ok(Some(RetryPlan::Nothing { told: vec![told] })),
             LastWindow::Damaged(campaign) => {
                 let told = format!(
-                    "what the last window has left is not carried over, as the log of the newer campaign {campaign} is damaged, and \
+                    "what the last window has left is not carried over, as the log of the newer campaign {campaign} is damaged or gone, and \
                      the whole request is run: `patchfleet status` says what is wrong with that log"
                 );
                 return Ok(Some(RetryPlan::Nothing { told: vec![told] }));
@@ -122,10 +138,6 @@ impl Campaigns {
 fn is_of_retry(reason: &RefusalReason) -> bool {
     !matches!(
         reason.code,
-        RefusalCode::CampaignOpen
-            | RefusalCode::OtherCentral
-            | RefusalCode::Alarm
-            | RefusalCode::Frozen
-            | RefusalCode::ChangeCalendars
+        RefusalCode::CampaignOpen | RefusalCode::Alarm | RefusalCode::Frozen | RefusalCode::ChangeCalendars
     )
 }

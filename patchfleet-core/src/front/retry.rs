@@ -1,6 +1,7 @@
 //! A new campaign for the nodes of one that is over, and that it left.
 
 mod at_work;
+mod gathered;
 mod left;
 mod still_there;
 mod tried;
@@ -8,9 +9,11 @@ mod wanted;
 mod waves;
 
 use super::{CampaignError, Campaigns, Planned};
+use crate::budget::MaxErrors;
 use crate::campaign::State;
+use crate::census::UnknownCause;
 use crate::expand::expand;
-use crate::id::{CampaignId, NodeId};
+use crate::id::{CampaignId, Location, NodeId};
 use crate::outcome::{Goal, NodeOutcome};
 use crate::plan::{Followed, LeftBounds, Plan, Planning, Retried, require_central};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason, SkipReason};
@@ -20,13 +23,14 @@ use crate::slip::{Slip, slips};
 use crate::text::{by_number, counted};
 use at_work::AtWork;
 use futures_util::{StreamExt as _, stream};
+use gathered::Gathered;
 pub(super) use left::left;
 use left::offline_before;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use still_there::still_there;
 use tried::already_tried;
 use wanted::{Wanted, may_run_on};
-use waves::{TriedAgain, keep_waves_back, waves_of_locations};
+use waves::{keep_waves_back, waves_of_locations};
 
 /// How many locations are asked at once which of their nodes are still selected.
 const ASKED_AT_ONCE: usize = 64;
@@ -147,12 +151,6 @@ impl Campaigns {
         let (left, gone): (Vec<_>, Vec<_>) = wanted
             .into_iter()
             .partition(|(location, _)| candidates.wanted.contains(location));
-        let mut told: Vec<String> = gone
-            .into_iter()
-            .map(|(location, _)| {
-                format!("{location} is none of the request's locations any more, and is not retried")
-            })
-            .collect();
         let inventory = ports.inventory.as_ref();
         let answers: Vec<_> = stream::iter(left)
             .map(|(location, wanted)| async move {
@@ -162,42 +160,39 @@ impl Campaigns {
             .buffered(ASKED_AT_ONCE)
             .collect()
             .await;
-        let (mut nodes, mut reasons, mut theirs) = (BTreeSet::new(), vec![], 0_usize);
-        let (mut again, mut unreached) = (BTreeSet::new(), 0_u32);
-        let mut answering = TriedAgain::new();
+        let (mut gathered, mut reasons, mut unread) = (Gathered::default(), vec![], BTreeMap::new());
+        gathered.told.extend(gone.into_iter().map(|(location, _)| {
+            format!("{location} is none of the request's locations any more, and is not retried")
+        }));
+        let waves_before = waves_of_locations(of.plan());
         for (location, wanted, found) in answers {
             match found {
-                Ok(found) => {
-                    told.extend(found.told(&location, &wanted));
-                    for node in found.managed {
-                        if tried.nodes.contains(&node) {
-                            theirs += 1;
-                            continue;
-                        }
-                        let outcome = wanted.ended.get(&node).copied();
-                        if of.is_counted(&node, outcome) {
-                            again.insert(node.clone());
-                        }
-                        if outcome == Some(NodeOutcome::Unreached) {
-                            unreached = unreached.saturating_add(1);
-                        }
-                        if let Some(outcome) = outcome.filter(|_| found.online.contains(&node)) {
-                            let there = answering.entry(location.clone()).or_default();
-                            there.insert(node.clone(), outcome);
-                        }
-                        nodes.insert(node);
+                Ok(found) => gathered.add(of, &tried.nodes, &location, (&wanted, found)),
+                Err(detail) => {
+                    let detail =
+                        format!("which of its nodes are still selected cannot be found out: {detail}");
+                    // What one location does not say keeps no window from the others for ever. Nothing comes after the last wave.
+                    let is_last = waves_before.get(&location) == Some(&request.wave_count());
+                    if which == Retry::NotRun && is_last {
+                        unread.insert(location, detail);
+                        continue;
                     }
+                    reasons.push(unread_at(&location, detail));
                 }
-                Err(detail) => reasons.push(RefusalReason {
-                    code: RefusalCode::CensusUnknown,
-                    subject: location.to_string(),
-                    detail: format!("which of its nodes are still selected cannot be found out: {detail}"),
-                }),
             }
         }
         if !reasons.is_empty() {
             return Err(CampaignError::Refused(Refusal { reasons }));
         }
+        let Gathered {
+            nodes,
+            by_location,
+            damaged,
+            unreached,
+            theirs,
+            unmanaged,
+            mut told,
+        } = gathered;
         let at_work = AtWork::of(of).filter(|_| which == Retry::Failed);
         let skipped: Vec<RefusalReason> = skipped_by(of).into_iter().chain(late).collect();
         if let Some(by) = tried.by.filter(|_| theirs > 0) {
@@ -213,8 +208,11 @@ impl Campaigns {
             ));
         }
         if nodes.is_empty() {
+            let unread = unread
+                .iter()
+                .map(|(location, why)| unread_at(location, why.clone()));
             let at_work = at_work.iter().map(AtWork::refused);
-            let reasons: Vec<_> = skipped.into_iter().chain(at_work).collect();
+            let reasons: Vec<_> = skipped.into_iter().chain(unread).chain(at_work).collect();
             return match reasons.is_empty() {
                 true => Ok(RetryPlan::Nothing { told }),
                 false => Err(refused(reasons)),
@@ -226,23 +224,28 @@ impl Campaigns {
                 .into_iter()
                 .map(|one| format!("{}: {}", one.subject, one.detail)),
         );
-        let named = naming(request, nodes);
+        let tried_at = by_location.all.keys().cloned().collect();
+        let named = naming(request, nodes, of.location_errors_left(&tried_at));
         let retried = Retried {
             campaign: of.campaign(),
             request: Box::new(request.clone()),
             bounds: match slips(Slip::CountsAnew) {
                 true => LeftBounds::default(),
-                false => of.bounds_left(again, unreached.saturating_sub(offline_before(of))),
+                false => of.bounds_left(damaged, unreached.saturating_sub(offline_before(of))),
             },
             passed: match slips(Slip::PassesWavesOver) {
                 true => vec![],
                 false => of.passed_waves(),
             },
             held: vec![],
+            unmanaged,
+            shown: match slips(Slip::PassesWavesOver) {
+                true => vec![],
+                false => of.shown_waves(&by_location.all),
+            },
         };
         let by_driver = Followed::ByDriver;
         let planning = self.with_pace(request, planning).await;
-        let waves_before = waves_of_locations(of.plan());
         let planning = Plan::made(
             &ports,
             &named,
@@ -252,7 +255,8 @@ impl Campaigns {
             Some(&waves_before),
         );
         let mut plan = Box::pin(planning).await?;
-        keep_waves_back(of, &mut plan, &answering)?;
+        keep_waves_back(of, &mut plan, &by_location)?;
+        tell_skips(&mut plan, &unread);
         plan.warnings.extend(told);
         if which == Retry::Unreached {
             plan.keep_pin_of(of.plan());
@@ -260,6 +264,15 @@ impl Campaigns {
             plan.second_attempt = false;
         }
         Ok(RetryPlan::Planned(Planned::new(self, plan)))
+    }
+}
+
+/// That nobody knows which nodes of a location are selected.
+fn unread_at(location: &Location, detail: String) -> RefusalReason {
+    RefusalReason {
+        code: RefusalCode::CensusUnknown,
+        subject: location.to_string(),
+        detail,
     }
 }
 
@@ -313,13 +326,50 @@ fn skipped_by(of: &State) -> Vec<RefusalReason> {
         .collect()
 }
 
-/// The same request for these nodes alone. A wave that has none of them is passed over, as each location stays in its own
+/// Says of skipped locations what was left there and is not tried, and why not.
+fn tell_skips(plan: &mut Plan, unread: &BTreeMap<Location, String>) {
+    let unmanaged = plan.retries.iter().flat_map(|retried| &retried.unmanaged);
+    for skip in plan
+        .skipped
+        .iter_mut()
+        .filter(|skip| skip.reason == SkipReason::Empty)
+    {
+        let location = skip.location();
+        if let Some(detail) = unread.get(&location) {
+            skip.reason = SkipReason::Unknown;
+            skip.cause = Some(UnknownCause::Other);
+            skip.detail.clone_from(detail);
+        } else if let Some(left) = unmanaged.clone().find(|left| left.is_at(&location)) {
+            skip.detail = format!(
+                "{} that {} left there {} not registered with Systems Manager",
+                counted(left.nodes.len(), "node"),
+                by_number(left.nodes.len(), "was", "were"),
+                by_number(left.nodes.len(), "is", "are"),
+            );
+        }
+    }
+}
+
+/// The same request for these nodes alone, with what is left of its shares of locations that may fail, as counts. A wave that has none of them is passed over, as each location stays in its own
 /// ([`waves_of_locations`]), and what it asks for holds all the same ([`keep_waves_back`]).
-fn naming(request: &PatchRequest, nodes: BTreeSet<NodeId>) -> PatchRequest {
+fn naming(
+    request: &PatchRequest,
+    nodes: BTreeSet<NodeId>,
+    (errors, in_waves): (Option<u32>, BTreeMap<u32, u32>),
+) -> PatchRequest {
     let mut named = request.clone();
     named.targets.selector = Selector::NodeIds(nodes.into_iter().collect());
-    for wave in &mut named.waves {
+    let budget = &mut named.budget.locations;
+    let counted = |left: u32| MaxErrors::from_count(left).ok();
+    budget.max_errors = errors.and_then(counted).unwrap_or(budget.max_errors);
+    let most = budget.max_errors.count().unwrap_or(u32::MAX);
+    for (number, wave) in (1..).zip(&mut named.waves) {
         wave.if_empty = EmptyWave::Skip;
+        let own = &mut wave.budget.locations.max_errors;
+        let left = in_waves.get(&number).copied();
+        // A wave cannot loosen what holds for all of them.
+        let left = left.or(own.and_then(MaxErrors::count)).map(|left| left.min(most));
+        *own = left.and_then(counted).or(*own);
     }
     named
 }

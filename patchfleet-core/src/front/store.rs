@@ -8,6 +8,7 @@ use crate::campaign::{
 use crate::id::{CampaignId, RequestName};
 use crate::plan::{LearnedPace, refuse_presigned};
 use crate::port::PortResult;
+use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use crate::report::{Explanation, Report, Subject};
 use crate::request::PatchRequest;
 use jiff::Timestamp;
@@ -16,6 +17,15 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many earlier campaigns are read for how long a node takes, at most.
 const PACES_ASKED: usize = 3;
 
+/// What a person says of a campaign that is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Said {
+    /// A wave of it did well.
+    Approve,
+    /// What somebody else's cancel kept from its turn begins now.
+    GoOn,
+}
+
 /// In which order the campaigns of a name began.
 pub(super) struct Order(BTreeMap<CampaignId, usize>);
 
@@ -23,6 +33,11 @@ impl Order {
     /// The place of a campaign; `None` if the name's log does not have it.
     pub(super) fn of(&self, campaign: CampaignId) -> Option<usize> {
         self.0.get(&campaign).copied()
+    }
+
+    /// All that the name's log has.
+    fn campaigns(&self) -> impl Iterator<Item = CampaignId> {
+        self.0.keys().copied()
     }
 
     /// Whether one began after another; `None` if the name's log does not have both.
@@ -134,7 +149,43 @@ impl Store {
         Ok(Order(order))
     }
 
-    /// The last campaign of a name that is newer than this one and whose log is damaged, so that nobody knows what it did.
+    /// Sees that no newer campaign of its name has begun. What a person says of this one would be heard by nobody, or would have nodes
+    /// patched again that the newer one has brought to their goal.
+    pub(super) async fn require_last(&self, of: &State, said: Said) -> Result<(), CampaignError> {
+        let (campaign, name) = (of.campaign(), &of.plan().request.name);
+        let list = self.campaigns(of.last_at()).await?;
+        let order = self.order(name).await?;
+        let newer = list.campaigns.iter().filter(|one| {
+            let is_after = order.is_after(one.campaign, campaign);
+            let is_newer = is_after.unwrap_or(one.planned_at > of.planned_at());
+            one.request == *name && one.has_begun && one.campaign != campaign && is_newer
+        });
+        let newer = newer.max_by_key(|one| (order.of(one.campaign), one.planned_at));
+        let newer = match newer {
+            Some(newer) => Some(newer.campaign),
+            None => self.damaged_since(&list, campaign, name).await?,
+        };
+        let Some(newer) = newer else { return Ok(()) };
+        let (code, instead) = match said {
+            Said::Approve => (
+                RefusalCode::NotApproved,
+                "approve of that one, if a wave of it waits for it",
+            ),
+            Said::GoOn => (
+                RefusalCode::NothingToGoOn,
+                "it may have brought to its goal what this one left. Retry that one, or run the request",
+            ),
+        };
+        Err(CampaignError::Refused(Refusal {
+            reasons: vec![RefusalReason {
+                code,
+                subject: format!("campaign {campaign}"),
+                detail: format!("it is over, and campaign {newer} has begun since: {instead}"),
+            }],
+        }))
+    }
+
+    /// The last campaign of a name that is newer than this one and whose log is damaged or gone, so that nobody knows what it did.
     pub(super) async fn damaged_since(
         &self,
         list: &CampaignList,
@@ -145,11 +196,13 @@ impl Store {
             LogKey::Campaign(campaign) => Some(*campaign),
             LogKey::Name(_) => None,
         });
-        let damaged: BTreeSet<CampaignId> = damaged.collect();
+        let mut damaged: BTreeSet<CampaignId> = damaged.collect();
+        let order = self.order(name).await?;
+        let there: BTreeSet<CampaignId> = list.campaigns.iter().map(|one| one.campaign).collect();
+        damaged.extend(order.campaigns().filter(|one| !there.contains(one)));
         if damaged.is_empty() {
             return Ok(None);
         }
-        let order = self.order(name).await?;
         let Some(than) = order.of(than) else {
             // The name's log does not have it, so nobody knows which are newer.
             return Ok(damaged.into_iter().next());

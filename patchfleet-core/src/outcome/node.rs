@@ -87,7 +87,7 @@ impl NodeOutcome {
         match self {
             Self::Missing => Some("run the request again"),
             Self::NotRun => Some("`patchfleet run --retry` tries it again"),
-            Self::Failed => Some("look at the node's output"),
+            Self::Failed => Some("look at the node's output; `patchfleet run --retry` tries it again"),
             Self::Lost => Some("look at the node"),
             Self::RunningAtExpiry => Some(
                 "look at the node; once what runs there is over, `patchfleet collect` reads what it came to",

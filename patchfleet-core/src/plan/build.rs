@@ -163,7 +163,7 @@ fn by_one_dispatch(
         }
     };
     let (wave_budgets, against) = match sorted.reasons.is_empty() {
-        true => in_wave::resolve(asked, &sorted.locations, fleet.as_ref(), starts),
+        true => in_wave::resolve(asked, retries, &sorted.locations, fleet.as_ref(), starts),
         false => (vec![], vec![]),
     };
     sorted.reasons.extend(against);
@@ -260,7 +260,12 @@ fn by_one_dispatch(
         warnings.extend(freezes::warnings(request, lifetime.as_ref(), now));
     }
     if let (Some(lifetime), false) = (&lifetime, units.is_empty()) {
-        warnings.extend(lifetime::warnings(in_waves, lifetime, &units));
+        warnings.extend(lifetime::warnings(
+            in_waves,
+            lifetime,
+            &units,
+            fleet.and_then(|fleet| fleet.paces(&worst_case)),
+        ));
         // Without a runbook there is no step of it.
         let step = dispatch.is_none().then_some(options.step_timeout);
         warnings.extend(lifetime::on_the_documents(steps, lifetime.expiry(longest), step));

@@ -221,6 +221,7 @@ impl Plan {
             let own = found.next_if(|own| own.wave == number);
             let expected = in_wave::resolve_one(
                 &self.request,
+                self.retries.as_ref(),
                 number,
                 self.locations.len(),
                 &there,

@@ -166,7 +166,11 @@ impl Plan {
 
     /// How many starts run side by side at most as long as none is divided: the campaign makes one once there is room for its nodes.
     fn side_by_side_at_most(&self) -> u32 {
-        let most = self.worst_case.starts_at_once;
+        // No two starts that name nodes of one location run beside each other.
+        let most = self
+            .worst_case
+            .starts_at_once
+            .min(self.worst_case.locations_at_once.max(1));
         let fleet = self.fleet.filter(|fleet| fleet.nodes_in_a_start().is_some());
         let bounds = fleet.map(|fleet| [fleet.max_in_flight, fleet.max_damaged]);
         let Some(mut left) = bounds.into_iter().flatten().flatten().min() else {
@@ -246,8 +250,11 @@ impl Plan {
             seconds(of.commands_seconds),
         );
         if let (Some(starts), Some(took), Some(rounds)) = (of.starts, of.starts_seconds, of.starts_rounds) {
+            // Each wave has a round at least, whatever the quota.
+            let waves = self.units.chunk_by(|a, b| a.wave == b.wave).count();
+            let is_one_each = usize::try_from(rounds).is_ok_and(|rounds| rounds <= waves);
             let rounds = match rounds {
-                0 | 1 => String::new(),
+                _ if is_one_each => String::new(),
                 n => format!(", in {n} rounds of {AUTOMATIONS_AT_ONCE} automations at once"),
             };
             text.push_str(&format!(

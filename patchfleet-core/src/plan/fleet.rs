@@ -140,6 +140,8 @@ pub(super) struct InWave {
     pub(super) places: u32,
     /// How many starts have to have a place at once; `None`: the shape may be any.
     pub(super) starts: Option<u32>,
+    /// Whether these are the nodes that an earlier campaign has left of the wave.
+    pub(super) is_retried: bool,
 }
 
 /// What becomes of the bounds of one wave with these locations: each is the tighter of its own and the request's, which is
@@ -160,7 +162,11 @@ pub(super) fn resolve_in(
     }
     let subject = format!("waves[{}].budget.fleet", wave.index);
     let nodes = all_counted(locations, &subject)?;
-    let own_damaged = damaged.map(|rate| rate.as_count(nodes));
+    let mut own_damaged = damaged.map(|rate| rate.as_count(nodes));
+    if wave.is_retried {
+        // A share that came to one node of the first campaign at least comes to one of the few that are left.
+        own_damaged = own_damaged.map(|nodes| nodes.max(1));
+    }
     not_none(damaged, own_damaged, nodes, &subject)?;
     let least = |own: Option<u32>, whole: Option<u32>| own.into_iter().chain(whole).min();
     let max_in_flight = least(
@@ -330,6 +336,21 @@ impl PlannedFleet {
         bounded.driver_dead.nodes_at_once = least(worst.driver_dead.nodes_at_once, open);
         bounded.driver_dead.nodes_damaged = least(worst.driver_dead.nodes_damaged, damaged);
         bounded
+    }
+
+    /// How many starts run at once where they name their nodes, and the key that bounds it.
+    pub(super) fn paces(&self, worst_case: &WorstCase) -> Option<(u32, &'static str)> {
+        self.nodes_in_a_start()?;
+        let at_once = worst_case.starts_at_once.min(worst_case.locations_at_once.max(1));
+        let damaged = self.max_damaged.unwrap_or(u32::MAX);
+        let key = match (self.max_damaged, self.max_in_flight) {
+            (Some(_), in_flight) if in_flight.is_none_or(|in_flight| damaged <= in_flight) => {
+                "budget.fleet.max_damaged"
+            }
+            (_, Some(_)) => "budget.fleet.max_in_flight",
+            _ => "budget.locations.max_concurrency",
+        };
+        Some((at_once, key))
     }
 
     /// The warning about a budget of locations that ends a campaign before as many nodes are damaged as may be.

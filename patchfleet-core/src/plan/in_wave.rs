@@ -1,7 +1,7 @@
 //! What a plan makes of waves that are patched otherwise than the rest, and of the budgets that a wave has of its own.
 
 use super::fleet::{self, is_better_in};
-use super::{FleetPace, Plan, PlannedFleet, PlannedLocation};
+use super::{FleetPace, Plan, PlannedFleet, PlannedLocation, Retried};
 use crate::budget::{MaxConcurrency, RateControl};
 use crate::refusal::RefusalReason;
 use crate::request::PatchRequest;
@@ -56,6 +56,7 @@ impl PlannedWaveBudget {
 /// once, because nobody begins a later one.
 pub(super) fn resolve(
     request: &PatchRequest,
+    retries: Option<&Retried>,
     locations: &[PlannedLocation],
     fleet: Option<&PlannedFleet>,
     starts: impl Fn(&[PlannedLocation]) -> u32,
@@ -71,6 +72,7 @@ pub(super) fn resolve(
         let limit = request.in_wave(number).budget.nodes.max_concurrency;
         match resolve_one(
             request,
+            retries,
             number,
             locations.len(),
             &there,
@@ -101,6 +103,7 @@ pub(super) fn locations_of(wave: u32, locations: &[PlannedLocation]) -> Vec<Plan
 /// What becomes of the budgets of one wave with the locations `there`, of `total`.
 pub(super) fn resolve_one(
     request: &PatchRequest,
+    retries: Option<&Retried>,
     number: u32,
     total: usize,
     there: &[PlannedLocation],
@@ -115,6 +118,7 @@ pub(super) fn resolve_one(
         limit: request.in_wave(number).budget.nodes.max_concurrency,
         places,
         starts,
+        is_retried: retries.is_some(),
     };
     let fleet = fleet::resolve_in(request, &in_wave, there, fleet)?;
     let at_once = fleet.and_then(|fleet| fleet.locations_at_once());
@@ -147,7 +151,7 @@ pub(crate) fn for_tests(
     locations: &[PlannedLocation],
     fleet: Option<&PlannedFleet>,
 ) -> Vec<PlannedWaveBudget> {
-    let (budgets, reasons) = resolve(request, locations, fleet, |_| 1);
+    let (budgets, reasons) = resolve(request, None, locations, fleet, |_| 1);
     assert!(reasons.is_empty(), "{reasons:?}");
     budgets
 }

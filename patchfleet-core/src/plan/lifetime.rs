@@ -222,7 +222,14 @@ pub(super) fn too_near(lifetime: &Lifetime, cutoff: Cutoff) -> Option<RefusalRea
 }
 
 /// The warnings about turns: where too few fit, and how many nodes may have none.
-pub(super) fn warnings(in_waves: &InWaves, lifetime: &Lifetime, units: &[(Draft, Seconds)]) -> Vec<String> {
+///
+/// `paced` says how many starts run at once where they name their nodes, and which key bounds that.
+pub(super) fn warnings(
+    in_waves: &InWaves,
+    lifetime: &Lifetime,
+    units: &[(Draft, Seconds)],
+    paced: Option<(u32, &str)>,
+) -> Vec<String> {
     let request = in_waves.whole();
     // For each location: how many nodes may have no turn, of how many turns, and how many fit.
     let mut short: BTreeMap<String, (u32, u64, u64)> = BTreeMap::new();
@@ -253,7 +260,7 @@ pub(super) fn warnings(in_waves: &InWaves, lifetime: &Lifetime, units: &[(Draft,
         .map(|(_, timeout)| *timeout)
         .max()
         .unwrap_or_default();
-    let mut warnings = Vec::from_iter(too_late(request, lifetime, units.len()));
+    let mut warnings = Vec::from_iter(too_late(request, lifetime, units.len(), paced));
     if !short.is_empty() {
         let nodes: u32 = short.values().fold(0, |sum, (n, ..)| sum.saturating_add(*n));
         let mut worst: Vec<(&String, &(u32, u64, u64))> = short.iter().collect();
@@ -287,19 +294,29 @@ pub(super) fn warnings(in_waves: &InWaves, lifetime: &Lifetime, units: &[(Draft,
     warnings
 }
 
-/// The warning about locations that may not begin before the cutoff: there are more of them than may run at once. Each is
-/// an execution of its own where there is a cutoff.
-fn too_late(request: &PatchRequest, lifetime: &Lifetime, locations: usize) -> Option<String> {
+/// The warning about starts that may not be made before the cutoff: there are more of them than may run at once. Each has one location
+/// where there is a cutoff, and all of it unless starts name their nodes.
+fn too_late(
+    request: &PatchRequest,
+    lifetime: &Lifetime,
+    starts: usize,
+    paced: Option<(u32, &str)>,
+) -> Option<String> {
     let until = lifetime.begins_until()?;
-    let total = u32::try_from(locations).unwrap_or(u32::MAX);
-    let at_once = request.budget.locations.max_concurrency.as_count(total);
+    let total = u32::try_from(starts).unwrap_or(u32::MAX);
+    let of_locations = request.budget.locations.max_concurrency.as_count(total);
+    let (at_once, key) = paced.unwrap_or((of_locations, "budget.locations.max_concurrency"));
     let wait = total.checked_sub(at_once).filter(|wait| *wait > 0)?;
+    let (of, verb) = match paced {
+        None => (
+            counted(total, "location"),
+            by_number(at_once, "is patched", "are patched"),
+        ),
+        Some(_) => (counted(total, "start"), by_number(at_once, "runs", "run")),
+    };
     Some(format!(
-        "{at_once} of {} {} at once, and none is begun after {until:.0}, since its command would outlive the cutoff: the {wait} \
-         that wait for a place are begun only if others are through by then. More at once \
-         (budget.locations.max_concurrency) begins more of them",
-        counted(total, "location"),
-        by_number(at_once, "is patched", "are patched"),
+        "{at_once} of {of} {verb} at once, and none is begun after {until:.0}, since its command would outlive the cutoff: the {wait} \
+         that wait for a place are begun only if others are through by then. More at once ({key}) begins more of them",
     ))
 }
 

@@ -1,6 +1,6 @@
 //! That a plan is for what another campaign has left, and what of the first campaign's bounds is left for it.
 
-use crate::id::{CampaignId, NodeId};
+use crate::id::{AccountId, CampaignId, Location, NodeId, Region};
 use crate::request::PatchRequest;
 use crate::text::by_number;
 use jiff::Timestamp;
@@ -25,6 +25,12 @@ pub struct Retried {
     /// before it is known what these came to, or a person approves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldWave>,
+    /// The nodes that the campaign left and that are not registered with Systems Manager any more, so that they cannot be tried again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmanaged: Vec<UnmanagedNodes>,
+    /// What the campaigns before have shown of waves of which only some nodes are tried again. A gate counts these results as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<ShownWave>,
 }
 
 /// A wave that kept those after it back in an earlier campaign.
@@ -46,6 +52,63 @@ impl HeldWave {
     pub(crate) fn new(number: u32, unknown: u32) -> Self {
         Self { number, unknown }
     }
+}
+
+/// Nodes of a location that are not registered with Systems Manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct UnmanagedNodes {
+    /// The account.
+    pub account: AccountId,
+    /// The Region.
+    pub region: Region,
+    /// The nodes, ascending.
+    pub nodes: Vec<NodeId>,
+}
+
+impl UnmanagedNodes {
+    pub(crate) fn new(location: &Location, nodes: Vec<NodeId>) -> Self {
+        Self {
+            account: location.account.clone(),
+            region: location.region.clone(),
+            nodes,
+        }
+    }
+
+    pub(crate) fn is_at(&self, location: &Location) -> bool {
+        (&self.account, &self.region) == (&location.account, &location.region)
+    }
+}
+
+/// What the campaigns before have shown of a wave: the results of its nodes that are not tried again, each as the last campaign left it.
+/// Nodes that were not run are none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ShownWave {
+    /// Its number in the request, from 1.
+    pub number: u32,
+    /// Whether a wave after it had begun, so that it needs no approval any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub went_on: bool,
+    /// Nodes that were patched, well or not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub patched: u64,
+    /// Those of these that did not come to their goal.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u64,
+    /// Those of these of which it is not known what they came to.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: u64,
+    /// Nodes that were not reached.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unreached: u64,
+    /// Locations that did not end well, and of whose nodes not even the number is known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub blind: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// A wave of an earlier campaign of which nothing is left to try.
@@ -97,6 +160,11 @@ impl Retried {
     /// The wave of this number, if it kept those after it back in an earlier campaign.
     pub(crate) fn held(&self, wave: u32) -> Option<&HeldWave> {
         self.held.iter().find(|held| held.number == wave)
+    }
+
+    /// What the campaigns before have shown of the wave of this number.
+    pub(crate) fn shown(&self, wave: u32) -> Option<&ShownWave> {
+        self.shown.iter().find(|shown| shown.number == wave)
     }
 
     /// The wave of this number, if nothing of it is left to try.

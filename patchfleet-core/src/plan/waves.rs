@@ -3,7 +3,7 @@
 use super::in_wave::InWaves;
 use super::units::{self, Bounds, Draft};
 use super::wave_tags;
-use super::{Options, PassedWave, Plan, PlannedLocation};
+use super::{Options, PassedWave, Plan, PlannedLocation, ShownWave};
 use crate::census::{CensusTaken, NodeCounts};
 use crate::expand::{AccountTags, Candidates};
 use crate::hash::Sha256;
@@ -295,7 +295,10 @@ pub(super) fn empty(
     for (index, (number, wave)) in (1..).zip(&request.waves).enumerate() {
         warnings.extend(comes_before_nothing(wave, number, locations));
         if full.range(number.saturating_add(1)..).next().is_some() {
-            warnings.extend(never_conclusive(request, index, number, locations));
+            let shown = options.retries.and_then(|retried| retried.shown(number));
+            let may_need_approval = shown.is_none_or(|shown| !shown.went_on);
+            let told = never_conclusive(request, (index, number), shown, locations);
+            warnings.extend(told.filter(|_| may_need_approval));
         }
         warnings.extend(wave_tags::alike(wave, candidates));
         let nobody_has = wave_tags::nobody_has(wave, candidates);
@@ -370,12 +373,17 @@ fn passed_over(wave: &Wave, passed: &PassedWave, now: Option<Timestamp>) -> Stri
 /// The warning about a gate that needs the results of more nodes than can have some in its wave.
 fn never_conclusive(
     request: &PatchRequest,
-    index: usize,
-    number: u32,
+    (index, number): (usize, u32),
+    shown: Option<&ShownWave>,
     locations: &[PlannedLocation],
 ) -> Option<String> {
     let wave = request.wave(number)?;
     let gate = wave.gate.as_ref()?;
+    let before = shown.map_or(0, |shown| {
+        let unreached = gate.max_failed.map_or(shown.unreached, |_| 0);
+        let known = shown.patched.saturating_sub(shown.unknown);
+        u32::try_from(known.saturating_add(unreached)).unwrap_or(u32::MAX)
+    });
     // A node that does not answer is unreached, and has no result of its patches.
     let may_have = |nodes: NodeCounts| match gate.max_failed {
         Some(_) => nodes.online,
@@ -387,7 +395,7 @@ fn never_conclusive(
         let sum = sum.zip(nodes).map(|(sum, nodes)| sum.saturating_add(nodes));
         (n.saturating_add(1), sum)
     });
-    let (needed, nodes) = (gate.min_sample, nodes?);
+    let (needed, nodes) = (gate.min_sample, nodes?.saturating_add(before));
     (n > 0 && nodes < needed).then(|| {
         format!(
             "waves[{index}].gate.min_sample: {needed} is more than the {} of wave {} that can be patched, so its gate is never \

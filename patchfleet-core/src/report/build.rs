@@ -343,6 +343,17 @@ impl Report {
             }
             locations.push(report);
         }
+        for left in plan.retries.iter().flat_map(|retried| &retried.unmanaged) {
+            nodes.add(NodeOutcome::Unmanaged, count(left.nodes.len()));
+            needs_action.extend(left.nodes.iter().map(|node| NodeReport {
+                account: left.account.clone(),
+                region: left.region.clone(),
+                node: node.clone(),
+                outcome: NodeOutcome::Unmanaged,
+                joined: false,
+                detail: "not tried again, as it is not registered with Systems Manager".to_owned(),
+            }));
+        }
         let executions = state.units().values().filter_map(|unit| match &unit.start {
             StartState::Started { execution, .. } => Some(ExecutionReport {
                 execution_id: execution.clone(),

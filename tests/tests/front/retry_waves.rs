@@ -316,6 +316,11 @@ async fn a_canary_that_fails_after_the_last_instant_for_a_start_has_nothing_carr
         // The whole request comes next, the canary first.
         let planned = campaigns.plan(&request, &window(&clock, 30)).await.unwrap();
         assert!(planned.plan().retries.is_none());
+        let told = planned.plan().warnings.join("\n");
+        assert!(
+            told.contains("is not carried over, and the whole request is run"),
+            "{told}"
+        );
     }
 }
 
@@ -389,7 +394,7 @@ async fn where_the_log_of_a_newer_campaign_is_damaged_nobody_knows_what_it_tried
     assert!(
         error
             .to_string()
-            .contains("its log is damaged, and it may have tried again"),
+            .contains("its log is damaged or gone, and it may have tried again"),
         "{error}"
     );
 
@@ -414,7 +419,7 @@ async fn where_the_log_of_a_newer_campaign_is_damaged_nobody_knows_what_it_tried
     );
     let told = planned.plan().warnings.join("\n");
     assert!(
-        told.contains("is damaged, and the whole request is run"),
+        told.contains("is damaged or gone, and the whole request is run"),
         "{told}"
     );
 }

@@ -1,6 +1,7 @@
 //! What the ledger keeps of each wave.
 
 use crate::id::Location;
+use crate::outcome::{Goal, NodeOutcome};
 use std::collections::BTreeMap;
 
 /// What is known of the nodes of a wave, as its gate counts them.
@@ -23,6 +24,32 @@ pub(in crate::campaign) struct WaveCounts {
 }
 
 impl WaveCounts {
+    /// What so many nodes of an outcome add.
+    pub(in crate::campaign) fn of_nodes(outcome: NodeOutcome, n: u64, goal: Goal) -> Self {
+        let if_it = |is: bool| if is { n } else { 0 };
+        match outcome {
+            NodeOutcome::Unmanaged => Self::default(),
+            NodeOutcome::Gone if outcome.reaches_goal(goal) => Self::default(),
+            NodeOutcome::Unreached | NodeOutcome::NotRun => Self {
+                targeted: n,
+                unreached: n,
+                ..Self::default()
+            },
+            _ => Self {
+                targeted: n,
+                patched: n,
+                failed: if_it(!outcome.reaches_goal(goal)),
+                damaged: if_it(outcome.is_damaged()),
+                unknown: if_it(outcome.is_unknown()),
+                ..Self::default()
+            },
+        }
+    }
+
+    pub(in crate::campaign) fn add(&mut self, other: Self) {
+        self.combine(other, u64::saturating_add);
+    }
+
     pub(super) fn combine(&mut self, other: Self, with: fn(u64, u64) -> u64) {
         self.targeted = with(self.targeted, other.targeted);
         self.unreached = with(self.unreached, other.unreached);

@@ -1,8 +1,9 @@
 //! What a campaign that is over leaves of the first campaign's bounds to a retry.
 
 use super::State;
+use crate::budget::MaxErrors;
 use crate::campaign::ledger::InCell;
-use crate::id::NodeId;
+use crate::id::{Location, NodeId};
 use crate::outcome::NodeOutcome;
 use crate::plan::{LeftBound, LeftBounds, LeftOfFleet, LeftOfValue};
 use crate::request::Selector;
@@ -79,6 +80,37 @@ impl State {
             .collect();
         let mut left = numbers.into_iter().filter_map(of_value);
         left.any(|left| is_used_up(left.max_damaged) || is_used_up(left.max_in_flight))
+    }
+
+    /// How many locations may fail in a retry of these, of what the shares of the first campaign's locations allow: what failed and is
+    /// not tried again has used that up. The first is of all waves and `None` where the request gives a count; then those of the waves
+    /// that have a share of their own. A share of the few locations that are left would be another bound, and may come to none.
+    pub(crate) fn location_errors_left(
+        &self,
+        tried: &BTreeSet<Location>,
+    ) -> (Option<u32>, BTreeMap<u32, u32>) {
+        let request = self.plan.first_request();
+        let failed = self.locations().filter(|(unit, location, at)| {
+            self.counts_as_failed(*unit, location, at) && !tried.contains(*location)
+        });
+        let failed: BTreeSet<(u32, &Location)> = failed
+            .map(|(unit, location, _)| (self.wave_of(unit), location))
+            .collect();
+        let is_share = |errors: Option<MaxErrors>| errors.and_then(MaxErrors::percent).is_some();
+        let whole = is_share(Some(request.budget.locations.max_errors)).then(|| {
+            let failed: BTreeSet<&Location> = failed.iter().map(|(_, location)| *location).collect();
+            self.plan
+                .location_errors()
+                .saturating_sub(small_count(failed.len()))
+        });
+        let with_share = (1..).zip(&request.waves);
+        let with_share = with_share.filter(|(_, wave)| is_share(wave.budget.locations.max_errors));
+        let own = with_share.filter_map(|(number, _)| {
+            let allowed = self.plan.location_errors_in(number)?;
+            let failed = failed.iter().filter(|(wave, _)| *wave == number).count();
+            Some((number, allowed.saturating_sub(small_count(failed))))
+        });
+        (whole, own.collect())
     }
 
     fn fleet_left(&self, unreached: u32) -> Option<LeftOfFleet> {

@@ -364,11 +364,11 @@ impl State {
     pub fn outcome(&self) -> FinishedOutcome {
         use crate::refusal::SkipReason;
         // There may be nodes, or there are, and nobody has patched them.
-        let unknown_skipped = self
-            .plan
-            .skipped
-            .iter()
-            .any(|skip| matches!(skip.reason, SkipReason::Unknown | SkipReason::Offline));
+        let retries = self.plan.retries.as_ref();
+        let is_some_left = retries.is_some_and(|retried| !retried.unmanaged.is_empty());
+        let mut skipped = self.plan.skipped.iter();
+        let unknown_skipped = is_some_left
+            || skipped.any(|skip| matches!(skip.reason, SkipReason::Unknown | SkipReason::Offline));
         if self.units.is_empty() {
             return if unknown_skipped {
                 FinishedOutcome::Partial

@@ -1,12 +1,13 @@
 //! How far the waves of a campaign are, and what their nodes came to.
 
+use super::waves_shown::is_blind;
 use super::{LocationState, State, StopReason};
 use crate::budget::MaxErrors;
 use crate::campaign::ledger::WaveCounts;
 use crate::id::UnitId;
 use crate::outcome::{LocationOutcome, NodeOutcome};
 use crate::plan::{InconclusiveGate, Plan};
-use crate::request::Gate;
+use crate::request::{EmptyWave, Gate, Wave};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,9 +70,9 @@ impl State {
         self.wave_ends.get(&wave).copied()
     }
 
-    /// Whether a person has approved of a wave since it was over.
+    /// Whether a person has approved of a wave since it was over, or an earlier campaign had gone on after it.
     pub(in crate::campaign) fn is_approved(&self, wave: u32) -> bool {
-        self.approved.contains(&wave)
+        self.approved.contains(&wave) || self.went_on_before(wave)
     }
 
     /// Whether a wave is over and a person has to approve of it, and nobody has.
@@ -121,13 +122,27 @@ impl State {
             };
         }
         let Some(gate) = self.plan.request.wave(wave).and_then(|wave| wave.gate) else {
-            return self.held_still(wave).unwrap_or(Gated::Passed);
+            let open = self.had_no_turn(wave).or_else(|| self.held_still(wave));
+            return open.unwrap_or(Gated::Passed);
         };
-        let counts = self.ledger.results.get(&wave).copied().unwrap_or_default();
-        match Self::gated_by(gate, counts) {
+        match Self::gated_by(gate, self.results_of_wave(wave)) {
             Gated::Passed => self.held_still(wave).unwrap_or(Gated::Passed),
             gated => gated,
         }
+    }
+
+    /// Whether no node of a wave had its turn, though the request does not let such a wave be skipped: its nodes may have gone, or been
+    /// stopped, since it was planned. It has shown nothing then.
+    fn had_no_turn(&self, wave: u32) -> Option<Gated> {
+        let may_be_skipped = |wave: &Wave| wave.if_empty == EmptyWave::Skip;
+        let has_to_show = self.plan.first_request().wave(wave);
+        has_to_show.filter(|wave| !may_be_skipped(wave))?;
+        let counts = self.results_of_wave(wave);
+        (counts.patched == 0).then_some(Gated::Inconclusive {
+            known: 0,
+            needed: 1,
+            blind: counts.blind,
+        })
     }
 
     /// Whether a wave that kept the later ones back in an earlier campaign has nodes of which it is not known what they came to. A node
@@ -147,20 +162,36 @@ impl State {
         })
     }
 
-    /// The same, as if the nodes that were not run had not been there: a window closed before their turn.
+    /// The same, if all that had no turn comes to its goal: a window closed before, and whoever tries that later adds its results. What
+    /// fails a gate even then fails it for good.
     pub(super) fn gated_beside_window(&self, wave: u32) -> Gated {
         let Some(gate) = self.plan.request.wave(wave).and_then(|wave| wave.gate) else {
             return Gated::Passed;
         };
         let of_wave = self.locations().filter(|(unit, ..)| self.wave_of(*unit) == wave);
-        let settled = of_wave.filter_map(|(.., at)| at.settled.as_ref());
+        let settled: Vec<_> = of_wave.filter_map(|(.., at)| at.settled.as_ref()).collect();
+        let has_uncounted = settled
+            .iter()
+            .any(|settled| settled.outcome == LocationOutcome::NotStarted && settled.nodes.total() == 0);
         let not_run: u64 = settled
+            .iter()
             .map(|settled| u64::from(settled.nodes.count(NodeOutcome::NotRun)))
             .sum();
-        let mut counts = self.ledger.results.get(&wave).copied().unwrap_or_default();
-        counts.targeted = counts.targeted.saturating_sub(not_run);
+        let mut counts = self.results_of_wave(wave);
+        counts.patched = counts.patched.saturating_add(not_run);
         counts.unreached = counts.unreached.saturating_sub(not_run);
-        Self::gated_by(gate, counts)
+        let known = counts.patched.saturating_sub(counts.unknown);
+        match Self::gated_by(gate, counts) {
+            // There may be so many nodes that the share is kept.
+            Gated::Failed { allowed, .. } if has_uncounted && allowed.percent().is_some() => {
+                Gated::Inconclusive {
+                    known,
+                    needed: gate.min_sample,
+                    blind: counts.blind,
+                }
+            }
+            gated => gated,
+        }
     }
 
     fn gated_by(gate: Gate, counts: WaveCounts) -> Gated {
@@ -236,32 +267,11 @@ impl State {
     pub(super) fn wave_counts(&self, wave: u32, at: &LocationState) -> WaveCounts {
         let mut counts = WaveCounts::default();
         let goal = self.plan.request.goal_in(wave);
-        if let Some(settled) = &at.settled
-            && settled.nodes.total() == 0
-            && !matches!(
-                settled.outcome,
-                LocationOutcome::Succeeded | LocationOutcome::Emptied | LocationOutcome::Vanished
-            )
-        {
-            counts.blind = 1;
+        if let Some(settled) = &at.settled {
+            counts.blind = is_blind(settled.outcome, &settled.nodes).into();
         }
         for (outcome, n) in at.settled.iter().flat_map(|settled| settled.nodes.iter()) {
-            let n = u64::from(n);
-            match outcome {
-                NodeOutcome::Unmanaged => {}
-                NodeOutcome::Gone if outcome.reaches_goal(goal) => {}
-                NodeOutcome::Unreached | NodeOutcome::NotRun => {
-                    counts.targeted += n;
-                    counts.unreached += n;
-                }
-                _ => {
-                    counts.targeted += n;
-                    counts.patched += n;
-                    counts.failed += if outcome.reaches_goal(goal) { 0 } else { n };
-                    counts.damaged += if outcome.is_damaged() { n } else { 0 };
-                    counts.unknown += if outcome.is_unknown() { n } else { 0 };
-                }
-            }
+            counts.add(WaveCounts::of_nodes(outcome, n.into(), goal));
         }
         counts
     }

@@ -68,6 +68,13 @@ impl State {
         if results.damaged > 0 && self.has_damaged_too_many() {
             return Some("more locations had failed by then than may".to_owned());
         }
+        let breaker = self.breaker_stop().filter(|stop| !stop.is_for_alarm());
+        if let Some(stop) = breaker.filter(|_| results.damaged > 0) {
+            return Some(format!(
+                "a breaker had tripped by then: {}",
+                StopReason::Breaker(stop)
+            ));
+        }
         // What was left out for failures stays so, whoever ended the campaign after that.
         let reason = self.left_out_for.clone().or_else(|| self.left_out_because());
         let reason = reason.filter(|_| !is_well)?;

@@ -8,7 +8,7 @@ use crate::campaign::{Chain, Event, LocationState, LogKey, StartState, State, Un
 use crate::id::{Location, UnitId, WriterId};
 use crate::outcome::{LocationOutcome, NodeOutcome};
 use crate::port::{ExecutionStatus, PortErrorKind};
-use crate::request::{Dispatch, Running};
+use crate::request::{Dispatch, EmptyWave, Running};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod at_aws;
@@ -145,8 +145,7 @@ fn is_wave_over(state: &State, wave: u32) -> bool {
 
 /// Whether a wave passes its gate, in the words of docs/requests.md; `None`: too little is known.
 fn gate(state: &State, wave: u32) -> Option<bool> {
-    let gate = state.plan().request.waves.get(wave as usize - 1)?.gate;
-    let Some(gate) = gate else { return Some(true) };
+    let asked = state.plan().request.waves.get(wave as usize - 1)?;
     let mut tally: BTreeMap<&str, u32> = BTreeMap::new();
     let mut is_blind = false;
     for (unit, _, at) in state.locations() {
@@ -163,7 +162,12 @@ fn gate(state: &State, wave: u32) -> Option<bool> {
     let n = |words: &[&str]| -> u32 { words.iter().map(|word| tally.get(word).unwrap_or(&0)).sum() };
     let not = n(&["unreached", "not_run"]);
     let (well, bad) = (n(&["done"]), n(&["missing", "failed", "lost", "pending_reboot"]));
-    let patched = well + bad + n(&["unknown"]);
+    let patched = well + bad + n(&["unknown", "running_at_expiry"]);
+    let Some(gate) = asked.gate else {
+        // One in which nothing had its turn has shown nothing.
+        let may_be_skipped = asked.if_empty == EmptyWave::Skip;
+        return (patched > 0 || may_be_skipped).then_some(true);
+    };
     let more = |found: u32, of: u32, allowed: crate::budget::MaxErrors| match allowed.percent() {
         Some(percent) => f64::from(found) > f64::from(percent) / 100.0 * f64::from(of) + 1e-9,
         None => found > allowed.to_string().parse().unwrap(),

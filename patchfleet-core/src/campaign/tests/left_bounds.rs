@@ -126,6 +126,8 @@ fn retry(fates: Vec<Fate>, again: &[u32]) -> State {
         bounds: left,
         passed: vec![],
         held: vec![],
+        shown: vec![],
+        unmanaged: vec![],
     };
     plan.fleet = resolve_fleet(&plan.request, Some(&retried), &plan.locations, Some(1)).unwrap();
     plan.retries = Some(retried);

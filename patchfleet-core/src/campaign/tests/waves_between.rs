@@ -219,6 +219,32 @@ fn a_gate_counts_nodes_that_were_not_reached_by_themselves() {
 }
 
 #[test]
+fn a_wave_of_which_no_node_had_its_turn_has_shown_nothing_and_waits_for_a_person_unless_it_may_be_skipped() {
+    for (if_empty, waits) in [("refuse", true), ("skip", false)] {
+        let world = world(2, 0, json!({"if_empty": if_empty}));
+        let place = world.plan.units[0].locations().next().unwrap();
+        let away = |n: u32| Node {
+            status: "Undeliverable",
+            patches: None,
+            ..Node::well(n)
+        };
+        let script = Script::Nodes(vec![away(1), away(2)]);
+        world.aws.scripts.lock().unwrap().insert(place, script);
+        assert_eq!(
+            matches!(drive(&world, 1), Progress::Paused { .. }),
+            waits,
+            "{if_empty}"
+        );
+        if waits {
+            assert_eq!((hold(&world).0, world.executions().len()), (Rule::Gate, 1));
+            finish(world.driver(3).approve(world.campaign(), None, "ops")).unwrap();
+            drive(&world, 1);
+        }
+        assert_eq!(world.executions().len(), 2, "{if_empty}");
+    }
+}
+
+#[test]
 fn a_gate_of_which_too_little_is_known_waits_for_a_person_who_may_approve_from_anywhere() {
     let world = world(2, 0, json!({"gate": {"max_failed": "5%", "min_sample": 10}}));
     assert!(matches!(drive(&world, 1), Progress::Paused { .. }));

@@ -21,6 +21,11 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Those of them that are selected and not registered with Systems Manager.
+    pub(super) fn unmanaged(&self) -> Vec<NodeId> {
+        self.selected.difference(&self.managed).cloned().collect()
+    }
+
     /// Which of them are not tried again, and why.
     pub(super) fn told(&self, location: &Location, wanted: &Wanted) -> Vec<String> {
         let unselected: Vec<&NodeId> = wanted.named.difference(&self.selected).collect();

@@ -54,7 +54,7 @@ impl Campaigns {
                 code: RefusalCode::NotRetried,
                 subject: format!("campaign {damaged}"),
                 detail: format!(
-                    "its log is damaged, and it may have tried again what campaign {campaign} left: `patchfleet status` says what is \
+                    "its log is damaged or gone, and it may have tried again what campaign {campaign} left: `patchfleet status` says what is \
                      wrong with it. Put the log back, or run the request"
                 ),
             };
@@ -143,30 +143,6 @@ impl Campaigns {
                 self.driver().give_way(campaign, by).await?;
                 Err(refused(vec![already_tried(of, by)]))
             }
-        }
-    }
-
-    /// Sees that no newer campaign of its name has begun: what a person says of this one would be heard by nobody.
-    pub(in crate::front) async fn require_last(&self, of: &State) -> Result<(), CampaignError> {
-        let (store, campaign) = (self.watched_store(), of.campaign());
-        let list = store.campaigns(self.now()).await?;
-        let name = &of.plan().request.name;
-        let order = store.order(name).await?;
-        let newer = list.campaigns.iter().filter(|one| {
-            let is_after = order.is_after(one.campaign, campaign);
-            let is_newer = is_after.unwrap_or(one.planned_at > of.planned_at());
-            one.request == *name && one.has_begun && one.campaign != campaign && is_newer
-        });
-        match newer.max_by_key(|one| (order.of(one.campaign), one.planned_at)) {
-            None => Ok(()),
-            Some(newer) => Err(refused(vec![RefusalReason {
-                code: RefusalCode::NotApproved,
-                subject: format!("campaign {campaign}"),
-                detail: format!(
-                    "it is over, and campaign {} has begun since: approve of that one, if a wave of it waits for it",
-                    newer.campaign
-                ),
-            }])),
         }
     }
 }

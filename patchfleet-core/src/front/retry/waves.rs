@@ -1,7 +1,7 @@
 //! A retry has the waves of the campaign before: each location is in its own, and behind what guards it.
 
 use super::refused;
-use crate::campaign::{KeptBack, State};
+use crate::campaign::{KeptBack, State, TriedAgain};
 use crate::front::CampaignError;
 use crate::id::{Location, NodeId};
 use crate::outcome::NodeOutcome;
@@ -20,12 +20,51 @@ pub(super) fn waves_of_locations(plan: &Plan) -> BTreeMap<Location, u32> {
         .collect()
 }
 
-/// The nodes that are tried again and answer Systems Manager now, by location, each with what it came to before.
-pub(super) type TriedAgain = BTreeMap<Location, BTreeMap<NodeId, NodeOutcome>>;
+/// The nodes that are tried again.
+#[derive(Debug, Default)]
+pub(super) struct Again {
+    pub(super) all: TriedAgain,
+    /// Those that answer Systems Manager now.
+    pub(super) answering: TriedAgain,
+}
+
+impl Again {
+    /// One more. `outcome` is what it came to before, if that is known.
+    pub(super) fn add(
+        &mut self,
+        location: &Location,
+        node: &NodeId,
+        outcome: Option<NodeOutcome>,
+        is_online: bool,
+    ) {
+        // Its location is tried, whatever is known of it.
+        let there = self.all.entry(location.clone()).or_default();
+        let Some(outcome) = outcome else { return };
+        there.insert(node.clone(), outcome);
+        if is_online {
+            let there = self.answering.entry(location.clone()).or_default();
+            there.insert(node.clone(), outcome);
+        }
+    }
+
+    /// Those of them that a plan has.
+    fn planned(&self, plan: &Plan) -> TriedAgain {
+        let mut planned = TriedAgain::new();
+        for at in &plan.locations {
+            let Some(nodes) = self.all.get(&at.location()) else {
+                continue;
+            };
+            let nodes = nodes.iter().filter(|(node, _)| !at.left_out.contains(*node));
+            let there = planned.entry(at.location()).or_default();
+            there.extend(nodes.map(|(node, outcome)| (node.clone(), *outcome)));
+        }
+        planned
+    }
+}
 
 /// Has the waves hold those after them back as they did in the campaign before. Nothing may come after one that did not do well before all
 /// that speaks against it is tried again: what failed in it may be gone or silent for that very reason.
-pub(super) fn keep_waves_back(of: &State, plan: &mut Plan, again: &TriedAgain) -> Result<(), CampaignError> {
+pub(super) fn keep_waves_back(of: &State, plan: &mut Plan, again: &Again) -> Result<(), CampaignError> {
     if slips(Slip::PassesWavesOver) {
         return Ok(());
     }
@@ -45,7 +84,7 @@ pub(super) fn keep_waves_back(of: &State, plan: &mut Plan, again: &TriedAgain) -
     let reasons = held.iter().filter_map(|held| {
         let why = held.why.as_ref()?;
         let of_location = |(location, not_well): (&Location, &u32)| {
-            let tried = tried.get(location).zip(again.get(location));
+            let tried = tried.get(location).zip(again.answering.get(location));
             let tried = tried.map_or(0, |(planned, nodes)| {
                 let goal = of.goal_at(location);
                 let counts = nodes
@@ -110,7 +149,12 @@ pub(super) fn keep_waves_back(of: &State, plan: &mut Plan, again: &TriedAgain) -
     });
     let waits: Vec<String> = waits.collect();
     plan.warnings.extend(waits);
+    let shown = of.shown_waves(&again.planned(plan));
     if let Some(retried) = &mut plan.retries {
+        retried.shown = shown;
+        retried
+            .shown
+            .retain(|shown| comes_before(shown.number) && there.contains(&shown.number));
         let guards = |wave: u32| !there.contains(&wave) && there.range(wave..).next().is_some();
         retried.passed.retain(|passed| guards(passed.number));
         let is_there = held.iter().filter(|held| there.contains(&held.wave));

@@ -220,6 +220,8 @@ fn a_retry_of_nodes_without_the_tag_is_planned_as_the_first_campaign_had_nodes_w
         },
         passed: vec![],
         held: vec![],
+        shown: vec![],
+        unmanaged: vec![],
     };
     let options = Options {
         retries: Some(&retried),

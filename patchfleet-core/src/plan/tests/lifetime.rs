@@ -234,6 +234,29 @@ fn locations_that_wait_for_a_place_are_warned_of_where_there_is_a_cutoff() {
 }
 
 #[test]
+fn starts_that_name_their_nodes_and_wait_for_a_place_are_warned_of_with_the_bound_that_is_in_the_way() {
+    let world = world(12, 0);
+    let budget = json!({"nodes": {"max_concurrency": 1}, "locations": {"max_concurrency": 9}, "fleet": {"max_damaged": 2}});
+    let request = request_with(
+        json!({"resource_group": "W", "regions": ["us-east-1"]}),
+        json!({"budget": budget}),
+    );
+    let warnings = planned_with(&world, &request, until(10 * 60)).unwrap().warnings;
+    let mut warnings = warnings.into_iter();
+    let warning = warnings
+        .find(|warning| warning.contains("wait for a place"))
+        .unwrap();
+    assert!(
+        warning.starts_with("1 of 12 starts runs at once, and none is begun after "),
+        "{warning}"
+    );
+    assert!(
+        warning.contains("More at once (budget.fleet.max_damaged) begins"),
+        "{warning}"
+    );
+}
+
+#[test]
 fn a_cutoff_is_shown_in_whole_seconds() {
     let world = world(3, 0);
     let within = |minutes, nanoseconds| {
