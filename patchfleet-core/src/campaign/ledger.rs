@@ -67,6 +67,15 @@ pub(super) struct InCell {
     pub(super) damaged: u64,
     /// Of which nothing could be found out.
     pub(super) unknown: u64,
+    /// Those of them on which nothing can be at work any more.
+    pub(super) at_rest: u64,
+}
+
+impl InCell {
+    /// How many of those of which nothing could be found out may be at work still.
+    pub(super) fn may_be_at_work(&self) -> u64 {
+        self.unknown.saturating_sub(self.at_rest)
+    }
 }
 
 /// What a location of a unit adds to the counters.
@@ -91,6 +100,8 @@ pub(super) struct LocationEntry {
     pub(super) damaged: u32,
     /// Nodes of which nothing could be found out.
     pub(super) unknown: u32,
+    /// Those of them on which nothing can be at work any more.
+    pub(super) at_rest: u32,
     /// Those of them whose command expired while they were at work.
     pub(super) running_at_expiry: u32,
     /// Nodes that were not reached, without those that did not answer when the plan was made.
@@ -350,6 +361,7 @@ impl Ledger {
             cell.in_flight = change(cell.in_flight, entry.in_flight);
             cell.damaged = change(cell.damaged, entry.damaged);
             cell.unknown = change(cell.unknown, entry.unknown);
+            cell.at_rest = change(cell.at_rest, entry.at_rest);
             if *cell == InCell::default() {
                 self.labels.remove(number);
             }
@@ -415,6 +427,7 @@ impl Ledger {
         }
         self.fleet.damaged = self.fleet.damaged.saturating_add(at.damaged.into());
         self.fleet.unknown = self.fleet.unknown.saturating_add(at.unknown.into());
+        self.fleet.at_rest = self.fleet.at_rest.saturating_add(at.at_rest.into());
         let running_on = self
             .fleet
             .running_at_expiry
@@ -456,6 +469,7 @@ impl Ledger {
         }
         self.fleet.damaged = self.fleet.damaged.saturating_sub(at.damaged.into());
         self.fleet.unknown = self.fleet.unknown.saturating_sub(at.unknown.into());
+        self.fleet.at_rest = self.fleet.at_rest.saturating_sub(at.at_rest.into());
         let running_on = self
             .fleet
             .running_at_expiry

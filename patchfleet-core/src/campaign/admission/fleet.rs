@@ -44,8 +44,10 @@ fn verdict_with(state: &State, unit: UnitId, hidden: u64) -> Verdict {
     let named = state.units().get(&unit).map_or(0, |unit| unit.named.len());
     let needed = u32::try_from(named).unwrap_or(u32::MAX);
     let in_flight = so_far.in_flight.saturating_add(hidden);
-    let open = in_flight.saturating_add(so_far.unknown);
-    let may_be_damaged = open.saturating_add(so_far.damaged);
+    let open = in_flight.saturating_add(so_far.may_be_at_work());
+    let may_be_damaged = in_flight
+        .saturating_add(so_far.unknown)
+        .saturating_add(so_far.damaged);
     // What is in flight is of this wave. What is damaged may be of others.
     let (damaged, unknown) = state.damaged_in(wave);
     let of_wave = in_flight.saturating_add(unknown).saturating_add(damaged);

@@ -88,8 +88,9 @@ fn taken(
     max_in_flight: Option<u32>,
     max_damaged: Option<u32>,
 ) -> impl Iterator<Item = (u32, u64, bool)> {
+    let at_work = so_far.in_flight.saturating_add(so_far.may_be_at_work());
     let open = so_far.in_flight.saturating_add(so_far.unknown);
-    let of_flight = max_in_flight.map(|bound| (bound, open, false));
+    let of_flight = max_in_flight.map(|bound| (bound, at_work, false));
     let of_damage = max_damaged.map(|bound| (bound, open.saturating_add(so_far.damaged), true));
     of_flight.into_iter().chain(of_damage)
 }

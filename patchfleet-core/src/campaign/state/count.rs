@@ -325,6 +325,9 @@ impl State {
         let unit = self.units.get(&id)?;
         let at = unit.locations.get(location)?;
         let ended = at.status.as_ref().filter(|status| status.is_terminal());
+        let unknown = nodes(at, |outcome| {
+            outcome.is_unknown() && !slips(Slip::UnknownTakesNoRoom)
+        });
         Some(LocationEntry {
             is_settled: at.settled.is_some(),
             is_waiting: at.is_waiting(),
@@ -335,9 +338,8 @@ impl State {
             is_late: self.may_pass_cutoff(at),
             errors: if unit.named.is_empty() { 0 } else { errors(at) },
             damaged: nodes(at, NodeOutcome::is_damaged),
-            unknown: nodes(at, |outcome| {
-                outcome.is_unknown() && !slips(Slip::UnknownTakesNoRoom)
-            }),
+            unknown,
+            at_rest: if unit.is_begun() { 0 } else { unknown },
             running_at_expiry: nodes(at, |outcome| {
                 outcome == NodeOutcome::RunningAtExpiry && !slips(Slip::UnknownTakesNoRoom)
             }),

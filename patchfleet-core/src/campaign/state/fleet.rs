@@ -24,6 +24,17 @@ pub struct FleetSoFar {
     pub running_at_expiry: u64,
     /// Not reached, other than those that did not answer when the plan was made.
     pub unreached: u64,
+    /// Those of `unknown` on which nothing of the campaign can be at work any more: their start is not in the log, and if the log
+    /// has lost it, its command has expired.
+    #[serde(skip)]
+    pub(in crate::campaign) at_rest: u64,
+}
+
+impl FleetSoFar {
+    /// How many of those of which nothing could be found out may be at work still.
+    pub(in crate::campaign) fn may_be_at_work(&self) -> u64 {
+        self.unknown.saturating_sub(self.at_rest)
+    }
 }
 
 /// The bounds on a fleet, and where a campaign stands with each.
@@ -77,7 +88,7 @@ impl fmt::Display for FleetAtAws {
 }
 
 /// How many nodes more each bound on a fleet has room for. `None` without that bound. A node of which nothing could be found out
-/// may be in flight and may be damaged, so it takes room under both.
+/// may be in flight and may be damaged, so it takes room under both, unless nothing can be at work on it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct FleetLeft {
@@ -213,7 +224,7 @@ impl State {
             max_unreached: fleet.max_unreached,
             at_aws,
             left: FleetLeft {
-                in_flight: left(max_in_flight, so_far.in_flight, so_far.unknown),
+                in_flight: left(max_in_flight, so_far.in_flight, so_far.may_be_at_work()),
                 damaged: left(fleet.max_damaged, so_far.damaged, so_far.unknown),
                 unreached: left(fleet.max_unreached, so_far.unreached, 0),
             },
@@ -265,8 +276,9 @@ impl State {
             return Some(FleetStop::InFlight { unknown, allowed });
         }
         if let Some(allowed) = fleet.max_in_flight.filter(|_| fleet.nodes_in_a_start().is_some())
-            && unknown >= u64::from(allowed)
+            && self.ledger.fleet.may_be_at_work() >= u64::from(allowed)
         {
+            let unknown = self.ledger.fleet.may_be_at_work();
             return Some(FleetStop::InFlight { unknown, allowed });
         }
         let allowed = fleet.max_unreached?;

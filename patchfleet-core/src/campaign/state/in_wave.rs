@@ -162,7 +162,7 @@ impl State {
             };
             return Some(self.stop_of(wave, used_up));
         }
-        let unknown = self.fleet_so_far().unknown;
+        let unknown = self.fleet_so_far().may_be_at_work();
         let allowed = fleet
             .max_in_flight
             .filter(|allowed| unknown >= u64::from(*allowed))?;

@@ -106,10 +106,12 @@ impl State {
     /// How a value is used up for good, unless more is found out of its nodes.
     pub(in crate::campaign) fn used_up_value(&self, number: u32) -> Option<LabelStop> {
         let cell = self.cells.cell(number)?;
-        let InCell { damaged, unknown, .. } = self.in_cell(number);
+        let so_far = self.in_cell(number);
+        let InCell { damaged, unknown, .. } = so_far;
+        let at_work = so_far.may_be_at_work();
         let bounds = [
             (cell.max_damaged, damaged.saturating_add(unknown), true),
-            (cell.max_in_flight, unknown, false),
+            (cell.max_in_flight, at_work, false),
         ];
         let (allowed, of_damage) = bounds.into_iter().find_map(|(bound, taken, of_damage)| {
             let allowed = bound.filter(|bound| taken >= u64::from(*bound))?;
@@ -121,7 +123,7 @@ impl State {
             value,
             of_damage,
             damaged,
-            unknown,
+            unknown: if of_damage { unknown } else { at_work },
             allowed,
         })
     }
@@ -172,9 +174,9 @@ impl State {
         }
     }
 
-    /// What a unit that was begun adds to the values of its nodes.
+    /// What a unit adds to the values of its nodes that was begun, or of which nobody knows whether it was.
     pub(super) fn in_cells(&self, unit: &UnitState, is_in_flight: bool) -> Vec<(u32, InCell)> {
-        if self.cells.is_empty() || !unit.is_begun() {
+        if self.cells.is_empty() || (!unit.is_begun() && !unit.has_settled()) {
             return vec![];
         }
         let named = self.cells.count(&unit.named);
@@ -208,13 +210,15 @@ impl State {
         let damaged = of(NodeOutcome::is_damaged, &settled.not_well.damaged);
         let unknown = of(NodeOutcome::is_unknown, &settled.not_well.unknown);
         let entries = named.into_iter().map(|(number, most)| {
+            let unknown = match slips(Slip::UnknownTakesNoRoom) {
+                true => 0,
+                false => unknown(number, most),
+            };
             let entry = InCell {
                 in_flight: 0,
                 damaged: damaged(number, most),
-                unknown: match slips(Slip::UnknownTakesNoRoom) {
-                    true => 0,
-                    false => unknown(number, most),
-                },
+                unknown,
+                at_rest: if unit.is_begun() { 0 } else { unknown },
             };
             (number, entry)
         });

@@ -132,7 +132,7 @@ impl State {
         };
         // Where AWS paces a campaign, what its commands left open is over. What runs on is not.
         let at_work = match fleet.nodes_in_a_start() {
-            Some(_) => so_far.unknown.saturating_add(so_far.in_flight),
+            Some(_) => so_far.may_be_at_work().saturating_add(so_far.in_flight),
             None => so_far.running_at_expiry,
         };
         let damaged = sum([so_far.damaged, so_far.unknown, so_far.in_flight]);
@@ -159,18 +159,21 @@ impl State {
                 values.insert(left.value.clone(), now);
             }
             for value in &label.values {
+                let so_far = self.in_cell(number);
                 let InCell {
                     in_flight,
                     damaged,
                     unknown,
-                } = self.in_cell(number);
+                    ..
+                } = so_far;
                 number = number.saturating_add(1);
                 let new = |allowed: Option<u32>| allowed.map(|allowed| LeftBound::new(allowed, 0));
                 let left = values.entry(value.value.clone()).or_insert_with(|| {
                     let (in_flight, damaged) = (new(value.max_in_flight), new(value.max_damaged));
                     LeftOfValue::new(value.value.clone(), in_flight, damaged)
                 });
-                let (at_work, damaged) = (sum([unknown, in_flight]), sum([damaged, unknown, in_flight]));
+                let at_work = sum([so_far.may_be_at_work(), in_flight]);
+                let damaged = sum([damaged, unknown, in_flight]);
                 left.max_in_flight = left.max_in_flight.map(|bound| bound.and(at_work));
                 left.max_damaged = left.max_damaged.map(|bound| bound.and(damaged));
                 let of_value = value.nodes.iter().filter(|node| again.contains(*node));

@@ -166,7 +166,7 @@ impl State {
             soak: self.soak_standing(number, now),
             in_flight: max_in_flight
                 .filter(|_| is_counted)
-                .map(|of| BoundStanding::beside(so_far.in_flight, so_far.unknown, of)),
+                .map(|of| BoundStanding::beside(so_far.in_flight, so_far.may_be_at_work(), of)),
             max_in_flight_at_aws: max_in_flight.filter(|_| !is_counted),
             damaged: max_damaged
                 .filter(|_| is_counted)

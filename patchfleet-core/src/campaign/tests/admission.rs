@@ -251,6 +251,18 @@ fn nodes_that(state: &State, is: impl Fn(NodeOutcome) -> bool) -> u64 {
         .sum()
 }
 
+/// How many nodes may be at work though their locations have settled: nothing is known of them, and their start is in the log.
+fn may_be_at_work(state: &State) -> u64 {
+    let begun = state
+        .locations()
+        .filter(|(unit, ..)| !matches!(state.units()[unit].start, StartState::NotStarted));
+    let settled = begun.filter_map(|(.., at)| at.settled.as_ref());
+    let each = settled.flat_map(|settled| settled.nodes.iter());
+    each.filter(|(outcome, _)| outcome.is_unknown())
+        .map(|(_, n)| u64::from(n))
+        .sum()
+}
+
 /// For how many more nodes there is room under the bounds on the fleet; `None`: for any number.
 fn room(state: &State) -> Option<u64> {
     let fleet = state.plan().fleet?;
@@ -262,7 +274,7 @@ fn room(state: &State) -> Option<u64> {
         matches!(outcome, NodeOutcome::Failed | NodeOutcome::Lost)
     });
     let left = |bound: Option<u32>, taken: u64| bound.map(|bound| u64::from(bound).saturating_sub(taken));
-    let in_flight_left = left(fleet.max_in_flight, in_flight + unknown);
+    let in_flight_left = left(fleet.max_in_flight, in_flight + may_be_at_work(state));
     let damage_left = left(fleet.max_damaged, in_flight + unknown + damaged);
     in_flight_left.into_iter().chain(damage_left).min()
 }
@@ -289,7 +301,10 @@ fn fleet_is_used_up(state: &State) -> bool {
     fleet
         .max_damaged
         .is_some_and(|of| damaged + unknown >= u64::from(of))
-        || (campaign_paced && fleet.max_in_flight.is_some_and(|of| unknown >= u64::from(of)))
+        || (campaign_paced
+            && fleet
+                .max_in_flight
+                .is_some_and(|of| may_be_at_work(state) >= u64::from(of)))
         || fleet.max_unreached.is_some_and(|of| unreached > u64::from(of))
 }
 
@@ -501,7 +516,7 @@ fn value_without_room(state: &State, unit: &UnitState) -> Option<Lack> {
                 .count() as u64
         };
         let needed = of(unit);
-        let (mut in_flight, mut unknown, mut damaged) = (0, 0, 0);
+        let (mut in_flight, mut unknown, mut at_rest, mut damaged) = (0, 0, 0, 0);
         for other in state.units().values() {
             if other.is_begun() && !is_unit_settled(other) {
                 in_flight += of(other);
@@ -514,13 +529,16 @@ fn value_without_room(state: &State, unit: &UnitState) -> Option<Lack> {
                         .count() as u64
                 };
                 damaged += count(&settled.not_well.damaged);
-                unknown += count(&settled.not_well.unknown);
+                match other.is_begun() {
+                    true => unknown += count(&settled.not_well.unknown),
+                    false => at_rest += count(&settled.not_well.unknown),
+                }
             }
         }
         let left =
             |bound: Option<u32>, taken: u64| bound.map_or(u64::MAX, |of| u64::from(of).saturating_sub(taken));
         let room = left(value.max_in_flight, in_flight + unknown)
-            .min(left(value.max_damaged, in_flight + unknown + damaged));
+            .min(left(value.max_damaged, in_flight + unknown + at_rest + damaged));
         if needed > room {
             if in_flight > 0 {
                 return Some(Lack::Now);

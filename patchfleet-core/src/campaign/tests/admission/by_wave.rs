@@ -94,7 +94,7 @@ pub(super) fn room(state: &State, id: UnitId) -> Option<u64> {
     let unsettled = open(state).filter(|(_, unit)| !is_unit_settled(unit));
     let in_flight: u64 = unsettled.map(|(_, unit)| unit.named.len() as u64).sum();
     let here = nodes_in(state, wave, |outcome| is_damage(outcome) || outcome.is_unknown());
-    let anywhere = nodes_that(state, NodeOutcome::is_unknown);
+    let anywhere = may_be_at_work(state);
     let [most, damaged] = bounds(state, wave);
     let of_flight = most.map(|most| most.saturating_sub(in_flight + anywhere));
     let of_damage = damaged.map(|damaged| damaged.saturating_sub(in_flight + here));
@@ -114,7 +114,7 @@ pub(super) fn is_used_up(state: &State) -> bool {
     };
     let waits = waiting(state).any(|(id, _)| wave_of(state, id) == wave);
     let here = nodes_in(state, wave, |outcome| is_damage(outcome) || outcome.is_unknown());
-    let anywhere = nodes_that(state, NodeOutcome::is_unknown);
+    let anywhere = may_be_at_work(state);
     let [most, damaged] = bounds(state, wave);
     waits && (damaged.is_some_and(|of| here >= of) || most.is_some_and(|of| anywhere >= of))
 }
