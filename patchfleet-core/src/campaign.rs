@@ -17,6 +17,7 @@ pub(crate) mod driver;
 mod event;
 mod facts;
 pub(crate) mod fire;
+mod hidden;
 mod journal;
 mod ledger;
 mod listing;

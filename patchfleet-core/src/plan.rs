@@ -64,8 +64,8 @@ pub(crate) use labels::resolve as resolve_labels;
 pub(crate) use labels::{Cells, in_words as value_in_words};
 pub use labels::{PlannedLabel, PlannedValue};
 pub(crate) use lifetime::{CUTOFF_MARGIN, Cutoff};
+pub(crate) use lifetime::{LIFETIME_CAP, set_timeout, timeout_of};
 pub use lifetime::{Lifetime, shortest_cutoff, sufficient_cutoff};
-pub(crate) use lifetime::{set_timeout, timeout_of};
 pub(crate) use make::Options;
 #[cfg(test)]
 pub(crate) use make::make;

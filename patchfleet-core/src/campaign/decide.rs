@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 
 mod asks;
 mod unanswered;
+mod unseen;
 
 /// How long after a start was first sent a driver may send it again, with the same client token, once it has been
 /// looked for in vain for [`TAGS_SEEN_WITHIN`](super::polls::TAGS_SEEN_WITHIN). AWS does not say how long it remembers a
@@ -200,6 +201,9 @@ impl Agenda<'_> {
 
     /// Begins the next unit, leaves units out, or says why the next unit waits.
     fn admit(&mut self) {
+        if self.leaves_out_hidden() {
+            return;
+        }
         let aside = self.memory.put_aside(self.state);
         if !aside.is_empty() {
             for unit in self.memory.unseen(self.state) {
@@ -384,7 +388,8 @@ impl Agenda<'_> {
         let sweeps = self.decision.calls.iter();
         let made = sweeps.filter(|call| matches!(call, Call::Sweep(_))).count();
         let free = UNITS_AT_ONCE.saturating_sub(self.memory.sweeps_under_way());
-        let is_known = known.is_some_and(|sweep| sweep.is_under_way || sweep.is_done);
+        let is_known =
+            known.is_some_and(|sweep| sweep.is_under_way || sweep.is_done || sweep.given_up.is_some());
         if is_known || made >= free || self.decision.calls.contains(&call) {
             return;
         }
@@ -457,14 +462,12 @@ impl Agenda<'_> {
 
     /// Every location of a unit has settled: it is over with its execution.
     fn end(&mut self, unit: UnitId) {
-        if let Some(parent) = self
-            .memory
-            .parent(unit)
-            .filter(|parent| parent.status.is_terminal())
-        {
-            let status = parent.status.clone();
-            self.decision.record.push(Event::UnitEnded { unit, status });
-        }
+        let parent = self.memory.parent(unit).map(|parent| &parent.status);
+        let status = parent.filter(|status| status.is_terminal()).cloned();
+        let status = status.or_else(|| self.end_of_unread(unit));
+        self.decision
+            .record
+            .extend(status.map(|status| Event::UnitEnded { unit, status }));
     }
 
     /// Whether the unit seems not to have been begun, and no look has told yet.

@@ -33,6 +33,7 @@ mod drive;
 mod error;
 mod for_now;
 mod go_on;
+mod hidden;
 mod hold;
 mod installed;
 mod learn;
@@ -47,6 +48,7 @@ mod stop_below;
 mod sweep;
 mod taken;
 mod trouble;
+mod unobserved;
 mod write;
 
 #[cfg(test)]

@@ -117,6 +117,8 @@ pub(super) struct UnitMemory {
     pub(super) stop_at: Option<Timestamp>,
     pub(super) stop_failures: Failures,
     pub(super) observe_failures: Failures,
+    /// Whether it is over, and cannot be looked at any more.
+    pub(super) is_over_unread: bool,
     /// The execution, as it was last seen.
     pub(super) parent: Option<Parent>,
     /// When it was last seen to be at work.
@@ -195,10 +197,13 @@ impl Memory {
         self.units.entry(unit).or_default()
     }
 
-    /// Whether the log may have lost that the unit's start was sent, and no look has told yet.
+    /// Whether the log may have lost that the unit's start was sent, and no look has told yet, and one may.
     pub(super) fn may_be_begun(&self, state: &State, unit: UnitId) -> bool {
         let is_told = || match state.place_of(unit) {
-            Some(place) => self.sweeps.get(&place).is_some_and(|sweep| sweep.is_done),
+            Some(place) => {
+                let sweep = self.sweeps.get(&place);
+                sweep.is_some_and(|sweep| sweep.is_done || sweep.given_up.is_some())
+            }
             None => self.of_unit(unit).is_some_and(|asked| asked.looked_before),
         };
         self.was_there_before && !is_told()
@@ -206,6 +211,9 @@ impl Memory {
 
     /// Whether a unit may be sent, as far as looks for what the log may have lost go.
     pub(super) fn permits_start(&self, state: &State, unit: UnitId) -> bool {
+        if self.hidden(state, unit).is_some() {
+            return false;
+        }
         let Some(place) = state.place_of(unit).filter(|_| self.may_be_begun(state, unit)) else {
             return true;
         };
@@ -221,18 +229,6 @@ impl Memory {
     /// How many places are being looked at for that.
     pub(super) fn sweeps_under_way(&self) -> usize {
         self.sweeps.values().filter(|sweep| sweep.is_under_way).count()
-    }
-
-    /// Where it cannot be seen for now whether the log has lost a start. Nothing begins there, and elsewhere it does.
-    pub(super) fn put_aside(&self, state: &State) -> BTreeSet<Location> {
-        if !self.was_there_before || !state.is_swept() {
-            return BTreeSet::new();
-        }
-        let failing = self.sweeps.iter().filter(|(_, sweep)| {
-            let fails = sweep.failures != Failures::default();
-            fails && !sweep.is_done
-        });
-        failing.filter_map(|(place, _)| place.clone()).collect()
     }
 
     /// The first unit of each location that waits, if the log may have lost that its start was sent. Units of one location are begun

@@ -57,6 +57,13 @@ pub(crate) const TRANSIENT_TRIES: u32 = 30;
 /// policy that was just changed, or for what was just created to be found.
 pub(crate) const OTHER_TRIES: u32 = 5;
 
+/// A day.
+pub(crate) const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// How often something has to fail for a reason that passes by itself before it is given up a day after it was over. With the waits
+/// between them that is some minutes.
+const FEW_TRIES: u32 = 10;
+
 /// How long to wait until the next look at what began `age` ago, if something may hang on what it sees.
 #[must_use]
 pub(crate) fn poll_interval(age: SignedDuration) -> SignedDuration {
@@ -112,6 +119,15 @@ impl Failures {
             at = later(at, failures.backoff());
         }
         failures
+    }
+
+    /// Whether nothing is tried any more that would only tell what became of something which is over since `over_from`. Without an
+    /// answer it may be this machine that reaches nothing, so that is left a day longer. Then fewer failures are enough, for the sake
+    /// of a driver that drives for minutes at a time and forgets those of the one before.
+    pub(super) fn are_enough(self, kind: PortErrorKind, over_from: Timestamp, now: Timestamp) -> bool {
+        let is_answered = kind != PortErrorKind::Unavailable;
+        (is_answered && self.are_too_many() && now >= over_from)
+            || ((self.are_lasting() || self.all >= FEW_TRIES) && now >= later(over_from, A_DAY))
     }
 
     /// How long to wait before the next try.
@@ -258,6 +274,22 @@ mod tests {
         assert!(!lasting(&[Denied, Throttled]));
         assert!(lasting(&[Throttled, Denied, Throttled, Denied]));
         assert!(lasting(&[Denied, Denied]));
+    }
+
+    #[test]
+    fn a_denial_is_enough_once_it_is_over_and_no_answer_a_day_later() {
+        use PortErrorKind::{Denied, Throttled, Unavailable};
+        let over = Timestamp::UNIX_EPOCH;
+        let is_enough = |kind, tries: u32, hours| {
+            let mut failures = Failures::default();
+            (0..tries).for_each(|_| failures.add(kind));
+            failures.are_enough(kind, over, later(over, SignedDuration::from_hours(hours)))
+        };
+        assert!(!is_enough(Denied, 5, -1) && !is_enough(Denied, 4, 0));
+        assert!(is_enough(Denied, 5, 0) && is_enough(Throttled, 30, 0));
+        assert!(!is_enough(Unavailable, 30, 23));
+        assert!(is_enough(Denied, 2, 24) && is_enough(Unavailable, 10, 24));
+        assert!(!is_enough(Unavailable, 9, 24) && !is_enough(Denied, 1, 24));
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod in_wave;
 mod labels;
 mod late;
 mod left_bounds;
+mod lives;
 mod looking;
 mod open;
 mod pace;
@@ -140,6 +141,8 @@ pub struct State {
     executions: BTreeSet<ExecutionId>,
     /// What drivers that stopped for now have said of their looks for starts that the log may have lost.
     looking: Option<looking::Looking>,
+    /// Since when it cannot be seen somewhere whether the log has lost a start, with nothing sent anywhere since then.
+    blind_since: Option<Timestamp>,
     /// What the change calendars said last.
     calendars: Option<CalendarsSaid>,
     /// What the alarm said last, or that it was in the state ALARM once.
@@ -248,6 +251,7 @@ impl State {
             rows_missing: BTreeSet::new(),
             executions: BTreeSet::new(),
             looking: None,
+            blind_since: None,
             waves: waves::of(plan),
             wave_ends: waves::ended_before(plan),
             approved: waves::approved_before(plan),
@@ -352,13 +356,19 @@ impl State {
     /// The settled locations that have results which could not be read or kept.
     pub(crate) fn unread(&self) -> Vec<(UnitId, Location)> {
         let unread = self.locations().filter(|(unit, location, at)| {
-            let started = |unit: &UnitState| matches!(unit.start, StartState::Started { .. });
+            // One that was given up may be seen by now.
+            let is_given_up = self.is_sent_once() && at.outcome() == Some(LocationOutcome::Unresolved);
+            let is_read = |unit: &UnitState| match unit.start {
+                StartState::Started { .. } => true,
+                StartState::NotStarted => is_given_up,
+                _ => false,
+            };
             let settled = at.settled.as_ref().is_some_and(|settled| {
                 settled.outcome == LocationOutcome::ResultsUnreadable
                     || settled.nodes.unknown() > 0
                     || self.rows_missing.contains(&(*unit, (*location).clone()))
             });
-            settled && self.units.get(unit).is_some_and(started)
+            settled && self.units.get(unit).is_some_and(is_read)
         });
         unread
             .map(|(unit, location, _)| (unit, location.clone()))

@@ -70,10 +70,14 @@ pub(super) struct Sweep {
     /// When it is looked for next.
     pub(super) next: Option<Timestamp>,
     pub(super) failures: Failures,
+    /// The same by what AWS said. A refusal to look says nothing of a start and may pass by itself, so `failures` has it as that.
+    pub(super) said: Failures,
     /// Whether AWS has answered, be it too early.
     pub(super) is_answered: bool,
     /// Whether AWS has answered, and so late that nothing that was sent before can be missing.
     pub(super) is_done: bool,
+    /// Why AWS does not let anybody look there, once all that may have been sent there is over. It is not looked at any more.
+    pub(super) given_up: Option<String>,
     /// What was found, in the order in which it was begun.
     pub(super) strays: Vec<Stray>,
 }

@@ -99,6 +99,7 @@ impl Agenda<'_> {
                 return self.leave_unresolved(unit, detail);
             }
         } else if is_stopped
+            || self.memory.hidden(self.state, unit).is_some()
             || self
                 .state
                 .room_at_aws(unit)

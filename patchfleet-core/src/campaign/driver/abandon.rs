@@ -1,19 +1,22 @@
 //! Closing a campaign that AWS no longer knows, once a person says so.
 
+use super::hidden::unseen_in_words;
+use super::sweep::Lost;
 use super::trouble::of_unit;
 use super::{Drive, DriveError, Driver};
 use crate::campaign::collect::Settlement;
 use crate::campaign::notice::{Awaited, Tried};
-use crate::campaign::polls::{TAGS_SEEN_WITHIN, later};
+use crate::campaign::polls::{A_DAY, TAGS_SEEN_WITHIN, later};
 use crate::campaign::state::{RETENTION, StartState, State, UnitState};
 use crate::campaign::{Appended, Event, READS_AT_ONCE, start};
 use crate::fleet;
-use crate::id::{CampaignId, ExecutionId, Location, NodeId, UnitId};
+use crate::id::{CampaignId, ExecutionId, Location, UnitId};
 use crate::outcome::{FinishedOutcome, LocationOutcome, NodeRow};
 use crate::port::{Automation, ExecutionStatus, ExecutionView, PortError, PortErrorKind, PortResult};
 use crate::refusal::{Refusal, RefusalCode, RefusalReason};
 use futures_util::{StreamExt as _, stream};
-use std::collections::{BTreeMap, BTreeSet};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// The status of an execution that AWS has forgotten.
 const FORGOTTEN: &str = "Forgotten";
@@ -29,6 +32,11 @@ impl Driver {
     /// AWS is asked once more [`TAGS_SEEN_WITHIN`] later. AWS has to answer that it knows none of them.
     /// A denial, a throttled call or a timeout is no such answer. And what may have been begun has to be past its
     /// end ([`State::may_run_until`]).
+    ///
+    /// A location that lets nobody look keeps nothing open for ever: its account may be gone. A command that patchfleet sent itself
+    /// has expired by its time, and then a denial is an answer, and a day later any failure is. Where it cannot be seen whether the
+    /// log has lost a command, that is so once all has expired that was sent before drivers said that they cannot look, or in the 30
+    /// days after the log's last record. What Automation began is as good as forgotten 30 days after its end.
     ///
     /// What the log leaves no room for ([`DriveError::Strays`]) only has to be over by AWS, as no driver could go on beside it.
     /// Nothing is known of its nodes then.
@@ -77,8 +85,8 @@ impl Driver {
 
 impl Drive<'_> {
     /// Sees that AWS knows nothing of what the campaign began, and that it is past its end. Gives the nodes that were patched by
-    /// what the log has lost and leaves no room for, and what is over by AWS.
-    async fn may_be_abandoned(&self) -> Result<BTreeSet<NodeId>, DriveError> {
+    /// what the log has lost and leaves no room for, and what is over by AWS, and what nobody could look at.
+    async fn may_be_abandoned(&self) -> Result<Lost, DriveError> {
         let campaign = self.state.campaign();
         let reason = |subject: String, detail: String| RefusalReason {
             code: RefusalCode::NotAbandoned,
@@ -93,15 +101,14 @@ impl Drive<'_> {
         let units = self.state.units();
         let is_open = |unit: &UnitState| unit.is_begun() && !unit.is_over();
         // No driver can go on beside what the log leaves no room for.
-        let lost = self.lost().await?;
+        let mut lost = self.lost().await?;
         let has_strays = !lost.reasons.is_empty() || !lost.nodes.is_empty();
         if units.values().any(UnitState::is_begun) && !units.values().any(is_open) && !has_strays {
             return whole(format!(
                 "everything that it began is over by its log: `patchfleet resume {campaign}` goes on with it"
             ));
         }
-        let mut reasons: Vec<RefusalReason> = lost
-            .reasons
+        let mut reasons: Vec<RefusalReason> = std::mem::take(&mut lost.reasons)
             .into_iter()
             .map(|(subject, words)| reason(subject, words))
             .collect();
@@ -113,12 +120,12 @@ impl Drive<'_> {
         }
         // What seems not to have been begun may only be lost from the log.
         for (id, unit) in units.iter().filter(|(_, unit)| !unit.is_over()) {
-            for (subject, known) in self.known(*id, unit).await? {
+            for (subject, known) in self.known(*id, unit, &mut lost).await? {
                 reasons.push(reason(subject, known));
             }
         }
         if reasons.is_empty() {
-            Ok(lost.nodes)
+            Ok(lost)
         } else {
             refuse(reasons)
         }
@@ -131,8 +138,18 @@ impl Drive<'_> {
     }
 
     /// What AWS knows of a unit that is not over, or why that is not known: each with what it is about.
-    async fn known(&self, id: UnitId, unit: &UnitState) -> Result<Vec<(String, String)>, DriveError> {
+    async fn known(
+        &self,
+        id: UnitId,
+        unit: &UnitState,
+        lost: &mut Lost,
+    ) -> Result<Vec<(String, String)>, DriveError> {
         let mut known = vec![];
+        let is_hidden = unit.locations.keys().any(|at| lost.unseen.contains_key(at));
+        if is_hidden && !unit.is_begun() {
+            return Ok(known);
+        }
+        let over_from = self.state.command_over_from(id);
         let attempt = match (&unit.start, unit.intent()) {
             (_, Some(intent)) => Some(intent.attempt),
             (StartState::NotStarted, None) => Some(unit.refused_attempts.saturating_add(1)),
@@ -145,8 +162,8 @@ impl Drive<'_> {
             let look = || async move { known_of(start::find(automation, document, token).await) };
             let found = self.patiently(Tried::LookUp, &of_unit(id), look).await;
             let found = found.map(Option::flatten);
-            let words =
-                self.words(found.map(|found| found.map(|it| format!("AWS knows it as execution {it}"))))?;
+            let found = found.map(|found| found.map(|it| format!("AWS knows it as execution {it}")));
+            let words = self.words(id, found, over_from, lost)?;
             known.extend(words.map(|words| (format!("the start of unit {id}"), words)));
         }
         let StartState::Started { execution, .. } = &unit.start else {
@@ -157,7 +174,7 @@ impl Drive<'_> {
         let parent = self.patiently(Tried::Execution, &of_unit(id), look).await;
         let in_words = |view: ExecutionView| format!("AWS knows it ({})", view.status.as_str());
         let parent = parent.map(|view| view.map(in_words));
-        let words = self.words(parent)?;
+        let words = self.words(id, parent, over_from, lost)?;
         known.extend(words.map(|words| (format!("execution {execution} of unit {id}"), words)));
         let open = unit.locations.iter().filter(|(_, at)| at.settled.is_none());
         let reads: Vec<_> = open
@@ -169,19 +186,48 @@ impl Drive<'_> {
             })
             .collect();
         let read: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).collect().await;
+        // AWS keeps no execution for longer, whether or not anybody may look.
+        let forgotten = || self.state.runs_until(id).map(|until| later(until, RETENTION));
+        let over_from = over_from.or_else(forgotten);
         for (location, child) in read {
-            let words = self.words(child)?;
+            let words = self.words(id, child, over_from, lost)?;
             known.extend(words.map(|words| (format!("what unit {id} began in {location}"), words)));
         }
         Ok(known)
     }
 
-    /// What keeps the campaign from being closed, by this answer; `None`: AWS knows nothing of it.
-    fn words(&self, answer: PortResult<Option<String>>) -> Result<Option<String>, DriveError> {
-        match answer {
-            Ok(known) => Ok(known),
-            Err(error) => self.cannot_be_seen(error),
+    /// What keeps the campaign from being closed, by this answer about what a unit began; `None`: AWS knows nothing of it, or it is
+    /// over since then and nobody can look.
+    fn words(
+        &self,
+        unit: UnitId,
+        answer: PortResult<Option<String>>,
+        over_from: Option<Timestamp>,
+        lost: &mut Lost,
+    ) -> Result<Option<String>, DriveError> {
+        let error = match answer {
+            Ok(known) => return Ok(known),
+            Err(error) => error,
+        };
+        if over_from.is_some_and(|from| self.is_answer_enough(&error, from)) {
+            lost.unread.insert(unit, error.reason());
+            return Ok(None);
         }
+        let words = self.cannot_be_seen(error)?;
+        let is_soon = |from: &Timestamp| self.state.is_sent_once() && *from > self.now();
+        Ok(match over_from.filter(is_soon) {
+            Some(from) => {
+                words.map(|words| format!("{words}; it is over by {from:.0}, whoever can see that"))
+            }
+            None => words,
+        })
+    }
+
+    /// Whether a look that failed says enough of what is over since then: nobody may look, or nobody could for a day.
+    pub(super) fn is_answer_enough(&self, error: &PortError, over_from: Timestamp) -> bool {
+        let (kind, now) = (error.kind(), self.now());
+        let lasts = !kind.is_transient() && now >= over_from;
+        kind != PortErrorKind::Credentials && (lasts || now >= later(over_from, A_DAY))
     }
 
     /// That what AWS knows cannot be seen.
@@ -195,18 +241,20 @@ impl Drive<'_> {
         )))
     }
 
-    /// What is said of each location that has not settled. Of units with `lost` nodes it is not said that they were not begun.
-    fn settlements(&self, lost: &BTreeSet<NodeId>) -> Vec<(UnitId, Location, Settlement)> {
+    /// What is said of each location that has not settled. Of units with `lost` nodes, and of those in locations that let nobody
+    /// look, it is not said that they were not begun.
+    fn settlements(&self, lost: &Lost) -> Vec<(UnitId, Location, Settlement)> {
         let open = self.state.locations().filter(|(.., at)| at.settled.is_none());
         open.map(|(id, location, _)| {
             let automation = self.driver.dispatcher(&self.state, id);
             let job = self.job(&*automation, id, location);
             let unit = self.state.units().get(&id);
-            let has_lost = unit.is_some_and(|unit| !unit.named.is_disjoint(lost));
+            let has_lost = unit.is_some_and(|unit| !unit.named.is_disjoint(&lost.nodes));
             let settlement = match unit.map(|unit| &unit.start) {
-                Some(StartState::Started { .. }) => {
-                    job.unreadable("AWS no longer knows the execution of its unit".to_owned())
-                }
+                Some(StartState::Started { .. }) => job.unreadable(match lost.unread.get(&id) {
+                    Some(why) => format!("what its unit began is over by now, and it cannot be read: {why}"),
+                    None => "AWS no longer knows the execution of its unit".to_owned(),
+                }),
                 Some(StartState::Intended(_) | StartState::Unresolved { .. }) => job.counted(
                     LocationOutcome::Unresolved,
                     "nobody knows whether the start of its unit took effect".to_owned(),
@@ -218,6 +266,9 @@ impl Drive<'_> {
                     LocationOutcome::Unresolved,
                     "AWS shows what was begun for some of its nodes, and the log has lost it".to_owned(),
                 ),
+                Some(StartState::NotStarted) | None if let Some(why) = lost.unseen.get(location) => {
+                    job.counted(LocationOutcome::Unresolved, unseen_in_words(why))
+                }
                 Some(StartState::NotStarted) | None => job.counted(
                     LocationOutcome::NotStarted,
                     "not begun: the campaign was closed".to_owned(),
@@ -290,40 +341,5 @@ fn known_of<T>(answer: PortResult<T>) -> PortResult<Option<T>> {
     match answer {
         Err(error) if error.kind() == PortErrorKind::NotFound => Ok(None),
         answer => answer.map(Some),
-    }
-}
-
-impl State {
-    /// Until when something of the campaign may run that is not over by its log; `None` if nothing of it may.
-    ///
-    /// Of a unit that was, or may have been, started that is the time until the last of its commands has expired: one
-    /// after another, as many as it has locations for each of its locations at once, each for its `TimeoutSeconds`
-    /// and the steps of AWS-RunPatchBaseline. A command whose expiry AWS has told lives until then. Under a runbook of
-    /// one's own nobody knows how long commands live, so it is 30 days, for which AWS keeps executions (documented).
-    #[must_use]
-    pub fn may_run_until(&self) -> Option<jiff::Timestamp> {
-        let open = self.units().iter().filter(|(_, unit)| !unit.is_over());
-        let ends = open.filter_map(|(id, unit)| {
-            let (from, request) = match (&unit.start, unit.intent()) {
-                (StartState::Started { at, .. }, _) => (*at, None),
-                (_, Some(intent)) => {
-                    let last = intent.in_doubt.last().map_or(intent.since, |sending| sending.at);
-                    (last, Some(&intent.request))
-                }
-                _ => return None,
-            };
-            let timeout = request.map_or(unit.timeout, crate::plan::timeout_of);
-            let command = self.plan().lifetime.as_ref().zip(timeout);
-            let lives = command.map_or(RETENTION, |(lifetime, timeout)| {
-                let turns = u64::try_from(unit.locations.len())
-                    .unwrap_or(u64::MAX)
-                    .div_ceil(u64::from(self.at_once(*id).max(1)));
-                let seconds = lifetime.expiry(timeout).times(turns).get();
-                jiff::SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
-            });
-            let told = unit.locations.values().filter_map(|at| at.expires_at).max();
-            Some(later(from, lives)).max(told)
-        });
-        ends.max()
     }
 }

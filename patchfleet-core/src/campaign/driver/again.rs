@@ -127,6 +127,9 @@ impl Drive<'_> {
         unit: UnitId,
         location: &Location,
     ) -> Result<Settlement, String> {
+        if let Some(seen) = self.seen_by_now(unit, location).await {
+            return seen;
+        }
         let automation = &*self.driver.dispatcher(&self.state, unit);
         let this = &*self;
         let look = || async move { this.job(automation, unit, location).collect().await };

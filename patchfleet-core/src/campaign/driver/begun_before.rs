@@ -81,6 +81,17 @@ impl<'d> Drive<'d> {
         Ok(())
     }
 
+    /// Appends that it cannot be seen somewhere whether the log has lost a start, unless it says so already. On conflict it is said
+    /// after the next look.
+    pub(super) async fn say_that_it_is_blind(&mut self) -> Result<(), DriveError> {
+        let Some((kind, detail)) = self.blind.take().filter(|_| self.state.blind_since().is_none()) else {
+            return Ok(());
+        };
+        let failed = Some(kind);
+        let _ = self.append(vec![Event::StillLooking { failed, detail }]).await?;
+        Ok(())
+    }
+
     /// That the look before a start was answered, which was made at that time, and did not find the unit.
     ///
     /// One that came too early is no reason not to send it where AWS takes a client token, which is known for as long. It is no
@@ -261,6 +272,13 @@ pub(super) fn unseen_for(error: PortError) -> PortError {
         _ => PortErrorKind::Unavailable,
     };
     PortError::new(kind, unseen(&error.reason())).with_source(error)
+}
+
+/// The kind of what kept a look from being answered ([`unseen_for`]), as the port had it.
+pub(super) fn unseen_because(error: &PortError) -> PortErrorKind {
+    let source = std::error::Error::source(error);
+    let said = source.and_then(|source| source.downcast_ref::<PortError>());
+    said.map_or(error.kind(), PortError::kind)
 }
 
 /// The words for that a look has no answer.

@@ -84,6 +84,20 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Whether AWS has answered that it does not let anybody look at what runs.
+    pub(super) fn is_refused_look(&self) -> bool {
+        let Self::Observed(_, Err(error)) = self else {
+            return false;
+        };
+        use PortErrorKind as Kind;
+        matches!(
+            error.kind(),
+            Kind::Denied | Kind::RoleNotAssumable | Kind::RegionNotEnabled | Kind::Throttled
+        )
+    }
+}
+
 /// The calls that have no answer yet, and the answers that nobody has taken yet.
 #[derive(Default)]
 pub(super) struct Calls<'d> {

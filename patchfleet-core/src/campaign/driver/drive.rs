@@ -12,7 +12,7 @@ use crate::campaign::notice::Tried;
 use crate::campaign::polls::{Failures, later};
 use crate::campaign::state::State;
 use crate::id::{Location, UnitId};
-use crate::port::{Automation, PortError};
+use crate::port::{Automation, PortError, PortErrorKind};
 use futures_util::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -41,6 +41,13 @@ pub struct Drive<'d> {
     /// Since when it is looked for what the log had lost: since then, or since drivers before said that they do. It was
     /// sent before.
     pub(super) looks_since: Timestamp,
+    /// What the log may have lost where nobody can look was sent before this: before those looks began, or before drivers wrote down
+    /// that they cannot look.
+    pub(super) hidden_since: Timestamp,
+    /// Why it cannot be seen somewhere whether the log has lost a start, if the log is to say so.
+    pub(super) blind: Option<(PortErrorKind, String)>,
+    /// Whether the campaign is driven for a short time, by whoever is called again and again.
+    pub(super) is_called_again: bool,
     /// For how long nobody may have driven the campaign, if more of it is to be begun.
     pub(super) longest_gap: Option<SignedDuration>,
     /// When the driver stops for now. No answer is waited for beyond it before what was not sent is called off.
@@ -95,6 +102,9 @@ impl<'d> Drive<'d> {
             memory.looks_failed = Failures::of_every_try_since(since, now);
         }
         let looks_since = state.looks_since(now).map_or(now, |since| since.min(now));
+        let hidden_since = state
+            .blind_since()
+            .map_or(looks_since, |since| since.min(looks_since));
         Self {
             memory,
             driver,
@@ -104,6 +114,9 @@ impl<'d> Drive<'d> {
             read_at,
             opened_at: now,
             looks_since,
+            hidden_since,
+            blind: None,
+            is_called_again: false,
             has_company: false,
             longest_gap: None,
             stops_at: None,
@@ -296,7 +309,10 @@ impl<'d> Drive<'d> {
     /// Learns from the answers that have come, and appends what they say.
     pub(super) async fn learn_all(&mut self) -> Result<(), DriveError> {
         let answers = self.calls.take();
-        let is_answered = answers.iter().any(Answer::is_of_aws);
+        let is_refused = |answer: &Answer| self.state.is_sent_once() && answer.is_refused_look();
+        let is_answered = answers
+            .iter()
+            .any(|answer| answer.is_of_aws() || is_refused(answer));
         let (mut facts, mut failed) = (vec![], None);
         for answer in answers {
             let told = told_of(&answer);
@@ -306,6 +322,7 @@ impl<'d> Drive<'d> {
             self.tell_answer(told);
         }
         self.write_down(facts).await?;
+        self.say_that_it_is_blind().await?;
         if is_answered {
             self.give_sign_of_life().await?;
         }

@@ -79,7 +79,8 @@ impl Driver {
     }
 
     async fn for_now(&self, mut drive: Drive<'_>, until: Until) -> Result<Progress, DriveError> {
-        if until.longest_wait.is_some() && !drive.state.is_sent_once() {
+        drive.is_called_again = until.longest_wait.is_some();
+        if drive.is_called_again && !drive.state.is_sent_once() {
             // Whoever is called again and again would look for all of it in each call.
             drive.memory.begins_once_looked = false;
             drive.memory.sweeps_permit_at_once = true;

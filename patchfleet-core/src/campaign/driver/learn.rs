@@ -4,11 +4,9 @@ use super::calls::Answer;
 use super::hold::not_sent;
 use super::{Drive, DriveError};
 use crate::campaign::facts::Fact;
-use crate::campaign::memory::{LocationTask, UnitMemory, UnitTask};
+use crate::campaign::memory::{LocationTask, UnitTask};
 use crate::campaign::observe;
-use crate::campaign::polls::{
-    Failures, LOOK_UP_AFTER, POLL_LONGEST, UNRESOLVED_EVERY, later, poll_at_leisure, poll_interval,
-};
+use crate::campaign::polls::{Failures, LOOK_UP_AFTER, POLL_LONGEST, later, poll_at_leisure, poll_interval};
 use crate::campaign::start::Failure;
 use crate::campaign::state::{StartState, StopStanding, UnitState};
 use crate::id::{ExecutionId, UnitId};
@@ -270,55 +268,8 @@ impl Drive<'_> {
                     .chain([Fact::Observed(unit, observed)])
                     .collect())
             }
-            Err(source) => {
-                let asked = self.memory.unit(unit);
-                // It was started, so it is there: AWS is eventually consistent.
-                asked.observe_failures.add(match source.kind() {
-                    PortErrorKind::NotFound => PortErrorKind::Unavailable,
-                    kind => kind,
-                });
-                let (next, too_many) = (
-                    later(now, asked.observe_failures.backoff()),
-                    asked.observe_failures.are_too_many(),
-                );
-                self.memory.unit_tasks.set(&task, next);
-                // Stops that are still tried are not given up because nobody may look.
-                let is_stopping = self.state.stop_mode().is_some()
-                    && self
-                        .state
-                        .going_on()
-                        .any(|unit| !self.memory.is_parent_over(unit));
-                // A command is looked at in its own location, whose trouble is none of the others'.
-                if too_many && self.state.is_sent_once() && self.looks_well_elsewhere(unit) {
-                    self.memory.unit_tasks.set(&task, later(now, UNRESOLVED_EVERY));
-                    return Ok(vec![]);
-                }
-                if too_many
-                    && !is_stopping
-                    && let Some(execution) = self.state.units().get(&unit).and_then(observe::execution_of)
-                {
-                    if source.kind() == PortErrorKind::Credentials {
-                        return Err(self.no_credentials(source));
-                    }
-                    return Err(DriveError::Observe {
-                        campaign: self.state.campaign(),
-                        execution: execution.clone(),
-                        source,
-                    });
-                }
-                Ok(vec![])
-            }
+            Err(source) => self.learn_unobserved(unit, source, now),
         }
-    }
-
-    /// Whether another unit is followed whose looks are answered, or may be.
-    fn looks_well_elsewhere(&self, unit: UnitId) -> bool {
-        self.state.open().any(|other| {
-            let unresolved = self.state.units().get(&other);
-            let is_followed = unresolved.is_some_and(|other| !other.is_unresolved() && !other.is_over());
-            let fails = |asked: &UnitMemory| asked.observe_failures.are_too_many();
-            other != unit && is_followed && !self.memory.of_unit(other).is_some_and(fails)
-        })
     }
 
     /// That an execution has begun something long after AWS took its stop. The first whole look after that may show

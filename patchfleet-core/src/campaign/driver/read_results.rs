@@ -33,6 +33,11 @@ impl<'d> Drive<'d> {
             return None;
         }
         let basis = Basis::of(&self.state, of, location);
+        if let Some(settlement) = self.never_seen(unit, location) {
+            let settled = Ok(Collected::Settled(settlement));
+            let answer = Answer::Collected(unit, location.clone(), basis, settled, None);
+            return Some(Box::pin(std::future::ready(answer)));
+        }
         let state = self.state.excerpt(unit, location);
         let parent = self.memory.parent(unit).cloned();
         let (location, now) = (location.clone(), self.now());

@@ -89,7 +89,7 @@ impl Drive<'_> {
     /// Sees that something runs of a campaign that is being stopped, beside what AWS does not let anybody stop.
     pub(super) async fn refuse_what_runs_on(&mut self) -> Result<(), DriveError> {
         let what = self.state.runs_on(|unit| self.memory.is_parent_over(unit));
-        if what.is_empty() {
+        if what.is_empty() || self.gives_up_unread() {
             return Ok(());
         }
         self.finish_calls().await?;

@@ -1,6 +1,6 @@
 //! Looking in one place for everything of a campaign that its log does not know, and what becomes of it.
 
-use super::begun_before::unseen_for;
+use super::begun_before::{self, unseen_because, unseen_for};
 use super::call_off::in_time;
 use super::calls::Answer;
 use super::{Drive, DriveError, Driver};
@@ -11,14 +11,14 @@ use crate::campaign::dispatch::{execution_of, sent_since};
 use crate::campaign::notice::{Awaited, Tried};
 use crate::campaign::polls::{Failures, LOOK_UP_AFTER, UNRESOLVED_EVERY, later};
 use crate::campaign::start;
-use crate::campaign::state::StartState;
+use crate::campaign::state::{RETENTION, StartState};
 use crate::campaign::strays::{Fits, Place, Stray};
-use crate::id::{CampaignId, DocumentName, ExecutionId, Location, NodeId};
-use crate::port::{BoxFuture, PortErrorKind, PortResult, Walk};
+use crate::id::{CampaignId, DocumentName, ExecutionId, Location, NodeId, UnitId};
+use crate::port::{BoxFuture, PortError, PortErrorKind, PortResult, Walk};
 use crate::runbook;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl<'d> Drive<'d> {
     /// Looks in one place for what the log does not know.
@@ -59,6 +59,7 @@ impl<'d> Drive<'d> {
                 strays.sort_by(|one, other| (one.at, &one.execution).cmp(&(other.at, &other.execution)));
                 sweep.strays = strays;
                 sweep.failures = Failures::default();
+                sweep.said = Failures::default();
                 sweep.is_answered = true;
                 sweep.is_done |= counts;
                 sweep.next = (!counts).then(|| later(now, LOOK_UP_AFTER).max(counts_from));
@@ -78,14 +79,28 @@ impl<'d> Drive<'d> {
         }
         sweep.failures.add(error.kind());
         let too_many = sweep.failures.are_too_many();
+        let is_credentials = error.kind() == PortErrorKind::Credentials;
+        if let Some(location) = place.as_ref().filter(|_| !is_credentials) {
+            let because = unseen_because(&error);
+            sweep.said.add(because);
+            let over_from = self.state.lost_over_from(location, self.hidden_since);
+            if sweep.said.are_enough(because, over_from, now) {
+                sweep.given_up = Some(error.reason());
+                return Ok(());
+            }
+            if too_many || sweep.said.are_too_many() {
+                // Whoever comes later counts from here.
+                self.blind = Some((because, error.reason()));
+            }
+        }
         sweep.next = Some(match too_many {
             true => later(now, UNRESOLVED_EVERY),
             false => later(now, sweep.failures.backoff()),
         });
         self.memory.still_looking = Some(Some((error.kind(), error.reason())));
         // Where each location is asked by itself, the trouble of one is none of the others'.
-        let is_credentials = error.kind() == PortErrorKind::Credentials;
-        if !too_many || (self.has_other_work() && (place.is_some() || !is_credentials)) {
+        let goes_on = self.has_other_work() || (self.is_called_again && place.is_some());
+        if !too_many || (goes_on && (place.is_some() || !is_credentials)) {
             return Ok(());
         }
         if is_credentials {
@@ -174,6 +189,10 @@ pub(super) struct Lost {
     pub(super) reasons: Vec<(String, String)>,
     /// The nodes of what the log leaves no room for, and what is over by AWS.
     pub(super) nodes: BTreeSet<NodeId>,
+    /// Where nobody can look, and everything is over that may have been sent there; with the words for that.
+    pub(super) unseen: BTreeMap<Location, String>,
+    /// The units of which something cannot be looked at that is over by its time, with why.
+    pub(super) unread: BTreeMap<UnitId, String>,
 }
 
 impl Drive<'_> {
@@ -196,6 +215,11 @@ impl Drive<'_> {
             let found = match self.patiently(Tried::LookBefore, &subject, look).await {
                 Ok(found) => found,
                 Err(error) => {
+                    if let Some(location) = place.as_ref().filter(|at| self.has_expired_at(at, &error)) {
+                        let why = begun_before::unseen(&error.reason());
+                        lost.unseen.insert(location.clone(), why);
+                        continue;
+                    }
                     lost.reasons
                         .extend(self.cannot_be_seen(error)?.map(|words| (subject, words)));
                     continue;
@@ -206,6 +230,21 @@ impl Drive<'_> {
             }
         }
         Ok(lost)
+    }
+
+    /// Whether everything has expired that may have been sent in a location, where this keeps anybody from looking.
+    fn has_expired_at(&self, location: &Location, error: &PortError) -> bool {
+        let units = || self.state.units_at(location);
+        let over_from = if units().any(|(_, unit)| !unit.is_begun() && !unit.is_over()) {
+            // A person who closes it knows what became of its log in a month.
+            let since = self.hidden_since.min(later(self.state.last_at(), RETENTION));
+            self.state.lost_over_from(location, since)
+        } else {
+            // Nothing is left there that the log could have lost the start of.
+            let over = units().filter_map(|(id, _)| self.state.command_over_from(id));
+            over.max().unwrap_or(Timestamp::MIN)
+        };
+        self.is_answer_enough(error, over_from)
     }
 
     async fn weigh(&self, place: &Place, stray: &Stray, lost: &mut Lost) -> Result<(), DriveError> {
@@ -263,7 +302,7 @@ impl Driver {
     }
 
     /// The commands that the campaign has sent in a location.
-    async fn sent_in(
+    pub(super) async fn sent_in(
         &self,
         location: &Location,
         campaign: CampaignId,

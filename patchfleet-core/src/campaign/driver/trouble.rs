@@ -170,7 +170,8 @@ impl Drive<'_> {
         let Told { what, subject, came } = told;
         // Change calendars and the alarm are asked as long as it takes. They may keep the campaign waiting for days, and nobody has
         // to be there.
-        let as_long_as_it_takes = matches!(what, Tried::Calendars | Tried::Alarm);
+        let as_long_as_it_takes =
+            matches!(what, Tried::Calendars | Tried::Alarm) || self.waits_for_its_end(&came);
         if !matches!(came, Came::Failed(..)) || as_long_as_it_takes {
             self.tried.open.remove(&(what, subject.clone()));
         }
@@ -186,6 +187,15 @@ impl Drive<'_> {
                 notices.failed(what, &subject, failed, now);
             }
         }
+    }
+
+    /// Whether a look at a command failed that is looked at until the command has expired.
+    fn waits_for_its_end(&self, came: &Came) -> bool {
+        let Came::Failed(Task::Unit(UnitTask::Observe(unit)), kind, _) = came else {
+            return false;
+        };
+        let asked = self.memory.of_unit(*unit);
+        self.is_of_its_location(*kind) && asked.is_some_and(|asked| asked.observe_failures.are_too_many())
     }
 
     /// When a task is tried again, and until when.
@@ -239,7 +249,12 @@ impl Drive<'_> {
                 };
                 match what {
                     Tried::Stop => (asked.stop_at, until(&asked.stop_failures)),
-                    Tried::Execution => (self.memory.unit_tasks.when(task), until(&asked.observe_failures)),
+                    Tried::Execution => {
+                        let over_from = self.state.command_over_from(*unit);
+                        let over_from = over_from.filter(|_| self.is_of_its_location(kind));
+                        let until = until(&asked.observe_failures).max(over_from);
+                        (self.memory.unit_tasks.when(task), until)
+                    }
                     Tried::LookUp => (asked.find_at, until(&asked.find_failures)),
                     Tried::LookBefore => match self.start_is_tried_until(*unit) {
                         // Before a start, it is looked for as long as that is tried.

@@ -1,12 +1,12 @@
 //! A person's stop: what it asks for, and what AWS does not let it do.
 
-use super::{LocationState, RETENTION, StartState, State, StopStanding, UnitState, ended_well};
+use super::{LocationState, StartState, State, StopStanding, UnitState, ended_well};
 use crate::campaign::polls::later;
 use crate::campaign::{NotStopped, StopAsked, StopMode};
 use crate::id::{Location, UnitId};
 use crate::outcome::LocationOutcome;
 use crate::port::StopType;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 impl State {
     /// Who had the campaign stopped, when and how, if somebody did.
@@ -75,12 +75,21 @@ impl State {
         at: &LocationState,
     ) -> bool {
         let is_over = at.status.as_ref().is_some_and(ended_well);
-        let is_begun = at.child.is_some() || !at.is_waiting();
         self.asked.is_some()
             && at.settled.is_none()
-            && is_begun
+            && self.is_begun_at(unit, at)
             && !is_over
             && !self.is_beyond_reach(unit, location)
+    }
+
+    /// Whether something was begun in a location, as far as is known: where patchfleet sends commands itself, the unit's own is there
+    /// before it was seen.
+    fn is_begun_at(&self, unit: UnitId, at: &LocationState) -> bool {
+        let is_started = || {
+            let unit = self.units.get(&unit);
+            unit.is_some_and(|unit| matches!(unit.start, StartState::Started { .. }))
+        };
+        at.child.is_some() || !at.is_waiting() || (self.is_sent_once() && is_started())
     }
 
     /// Until when the command of a location may run that a person's stop has not reached: until it expires, as AWS has
@@ -92,17 +101,17 @@ impl State {
         let unit = self.units.get(&id)?;
         let at = unit.locations.get(location)?;
         let is_over = at.status.as_ref().is_some_and(ended_well);
-        if at.settled.is_some() || is_over || (at.child.is_none() && at.is_waiting()) {
+        if at.settled.is_some() || is_over || !self.is_begun_at(id, at) {
             return None;
         }
         if let Some(told) = at.expires_at {
             return Some(told);
         }
-        let command = self.plan.lifetime.as_ref().zip(unit.timeout);
-        let lives = command.map_or(RETENTION, |(lifetime, timeout)| {
-            let seconds = lifetime.expiry(timeout).get();
-            SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
-        });
+        if self.is_sent_once() {
+            // It was sent when its unit was started, and nothing is sent after it.
+            return self.runs_until(id);
+        }
+        let lives = self.lives(unit.timeout, 1);
         let last_sent = at.ended_at.map_or(asked.at, |ended| ended.max(asked.at));
         Some(later(last_sent, lives))
     }

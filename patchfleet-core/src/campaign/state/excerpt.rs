@@ -65,6 +65,7 @@ impl State {
             rows_missing: BTreeSet::new(),
             executions: BTreeSet::new(),
             looking: None,
+            blind_since: None,
             calendars: None,
             alarm: self.alarm.clone(),
             stopped_for_alarm: self.stopped_for_alarm.clone(),

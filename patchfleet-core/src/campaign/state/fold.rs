@@ -32,6 +32,7 @@ impl State {
                 attempt,
                 request,
             } => {
+                self.look_on_from_here();
                 if let Some(state) = self.units.get_mut(unit) {
                     if !state.is_begun() {
                         // What was cancelled of an earlier attempt says nothing of this one.

@@ -44,6 +44,20 @@ impl State {
             last: at,
             failing_since: failed.map(|_| failing_since.unwrap_or(at)),
         });
+        if failed.is_some() {
+            self.blind_since.get_or_insert(at);
+        }
+    }
+
+    /// Since when it cannot be seen somewhere, by the log, whether that has lost a start. What it may have lost was sent before:
+    /// whoever sends something looks first, and writes it down. So it counts from the last start that anybody wrote down.
+    pub(in crate::campaign) fn blind_since(&self) -> Option<Timestamp> {
+        self.blind_since
+    }
+
+    /// A start is about to be sent.
+    pub(super) fn look_on_from_here(&mut self) {
+        self.blind_since = None;
     }
 
     /// A start was sent, so a look was answered.

@@ -72,7 +72,7 @@ pub enum StopReason {
     },
     /// A person had the campaign stopped.
     Asked(StopAsked),
-    /// A person closed the campaign, as AWS no longer knew what it had begun.
+    /// A person closed the campaign, as AWS no longer knew what it had begun, or let nobody see it any more.
     Abandoned {
         /// Who.
         by: String,
@@ -174,7 +174,7 @@ impl fmt::Display for StopReason {
             ),
             Self::Abandoned { by } => write!(
                 f,
-                "{by} closed the campaign, as AWS no longer knew what it had begun"
+                "{by} closed the campaign, as AWS no longer knew what it had begun, or let nobody see it"
             ),
             Self::Refused(unit) => write!(f, "AWS refused the start of unit {unit}"),
             Self::BrokenOff(unit) => write!(

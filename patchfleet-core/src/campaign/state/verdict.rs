@@ -22,10 +22,16 @@ impl State {
         self.has_failed(at) && !self.is_harmless(unit, location, at, |accepted| accepted)
     }
 
-    /// Whether a location failed, whoever cancelled something of it. A refused command is of its location alone; a refused start
-    /// of an execution stops the campaign.
+    /// Whether a location failed, whoever cancelled something of it. A refused command is of its location alone, and so is a
+    /// location that lets nobody see whether one was sent; a refused start of an execution stops the campaign.
     pub(super) fn has_failed(&self, at: &LocationState) -> bool {
-        at.has_failed() || (self.is_sent_once() && at.outcome() == Some(LocationOutcome::StartRefused))
+        let of_location = || {
+            matches!(
+                at.outcome(),
+                Some(LocationOutcome::StartRefused | LocationOutcome::Unresolved)
+            )
+        };
+        at.has_failed() || (self.is_sent_once() && of_location())
     }
 
     /// How many locations failed, without those where a cancel did no damage, whether or not a person has

@@ -93,7 +93,7 @@ fn a_campaign_that_aws_has_forgotten_is_closed_tells_of_each_node_and_frees_its_
     let why = report.left_out_because.unwrap();
     assert_eq!(
         why,
-        "ops closed the campaign, as AWS no longer knew what it had begun"
+        "ops closed the campaign, as AWS no longer knew what it had begun, or let nobody see it"
     );
     assert_eq!(State::from_records(&world.records()).as_ref(), Ok(&state));
     assert!(
@@ -221,6 +221,22 @@ fn a_denial_or_no_answer_is_not_aws_knowing_nothing() {
     *world.aws.finds_fail.lock().unwrap() = Some(PortErrorKind::Credentials);
     let error = abandon(&world).unwrap_err();
     assert!(matches!(error, DriveError::Credentials { .. }), "{error}");
+}
+
+#[test]
+fn a_location_that_lets_nobody_look_keeps_nothing_open_once_aws_has_forgotten_all_that_may_have_run_there() {
+    let world = forgotten(&[("us-east-1", well()), ("us-west-1", well())]);
+    let location = world.plan.locations[0].location();
+    world.aws.scripts.lock().unwrap().insert(location, Script::Sealed);
+    assert_eq!(refused(&world).len(), 1);
+    // It may have run for 30 days, and AWS kept it for 30 more.
+    world.clock.advance(DAY * 30);
+    let state = abandon(&world).unwrap();
+    let details = state
+        .locations()
+        .map(|(.., at)| at.settled.as_ref().unwrap().detail.clone());
+    let expected = "what its unit began is over by now, and it cannot be read: may not read";
+    assert_eq!(details.filter(|detail| detail == expected).count(), 2);
 }
 
 /// A campaign whose only start was intended and never sent.

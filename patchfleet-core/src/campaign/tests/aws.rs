@@ -262,6 +262,8 @@ pub(crate) struct FakeAws {
     pub(crate) sends_wait: Mutex<SignedDuration>,
     /// Where commands cannot be listed.
     pub(crate) listing_denied: Mutex<BTreeSet<Location>>,
+    /// Where nothing can be asked or sent that has to do with commands, and of what kind each answer is: the account is suspended.
+    pub(crate) gone: Mutex<BTreeMap<Location, PortErrorKind>>,
     /// Until when nobody hears whether an execution has a tag. Time passes while somebody waits.
     pub(crate) finds_slow: Mutex<Option<Timestamp>>,
     /// Whether nobody may list the members of a selection.
@@ -340,6 +342,19 @@ impl FakeAws {
             answer.await
         }
         .boxed()
+    }
+
+    /// Does something with commands in a location, unless that is gone.
+    fn call_in<'a, T: Send + 'a>(
+        &'a self,
+        location: &Location,
+        effect: impl FnOnce() -> PortResult<T> + Send + 'a,
+    ) -> BoxFuture<'a, PortResult<T>> {
+        let location = location.clone();
+        self.call(move || match self.gone.lock().unwrap().get(&location) {
+            Some(kind) => Err(PortError::new(*kind, "the account is gone")),
+            None => effect(),
+        })
     }
 
     fn waits(&self) -> SignedDuration {

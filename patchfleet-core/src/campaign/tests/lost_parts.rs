@@ -20,7 +20,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// Has patchfleet send the commands itself.
-fn send_commands(world: &mut World) {
+pub(super) fn send_commands(world: &mut World) {
     world.plan.request.automation.dispatch = Dispatch::RunCommand;
     for unit in &mut world.plan.units {
         let location = unit.locations().next().unwrap();

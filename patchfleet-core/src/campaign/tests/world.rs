@@ -154,6 +154,7 @@ impl World {
             finds_fail: Mutex::default(),
             sends_wait: Mutex::default(),
             listing_denied: Mutex::default(),
+            gone: Mutex::default(),
             finds_slow: Mutex::default(),
             members_denied: Mutex::default(),
             runbook: Mutex::new(Some(RUNBOOK.to_owned())),
@@ -256,6 +257,14 @@ impl World {
                     .push(Unit::new(id, 1, Some(nodes.to_vec()), rates, start));
             }
         }
+    }
+
+    /// Has each command live for seven hours: one for its delivery, and six for its steps.
+    pub(crate) fn commands_live(&mut self) {
+        self.plan.lifetime = serde_json::from_value(serde_json::json!({
+            "steps": {"least": 21_600, "most": 21_600}, "node": 10_800,
+        }))
+        .unwrap();
     }
 
     /// Takes the only unit out of the plan: what others are made from.

@@ -24,7 +24,7 @@ impl Commands for FakeAws {
 
     fn command(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<CommandView>> {
         let (location, id) = (location.clone(), id.clone());
-        self.call(move || {
+        self.call_in(&location.clone(), move || {
             if let Some(status) = self.hook(&location)
                 && let Ok(slot) = self.slot_of("hook", &location, id.as_str())
             {
@@ -92,7 +92,7 @@ impl Commands for FakeAws {
         _: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<InvocationView>>> {
         let (location, id) = (location.clone(), id.clone());
-        self.call(move || {
+        self.call_in(&location.clone(), move || {
             let ends = self.slot_of("command", &location, id.as_str())?.ends;
             let listed = ends + *self.lists_late.lock().unwrap() <= self.now();
             let nodes = self.targets(&location, &id).into_iter().filter(|_| listed);
@@ -129,7 +129,7 @@ impl Commands for FakeAws {
 
     fn cancel(&self, location: &Location, id: &CommandId) -> BoxFuture<'_, PortResult<()>> {
         let (location, id) = (location.clone(), id.clone());
-        self.call(move || {
+        self.call_in(&location.clone(), move || {
             self.slot_of("command", &location, id.as_str())?;
             let stop = (location.clone(), Below::Command, self.now());
             self.stops_below.lock().unwrap().push(stop);

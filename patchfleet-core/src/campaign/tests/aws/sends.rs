@@ -13,7 +13,7 @@ impl FakeAws {
         let (location, request) = (location.clone(), request.clone());
         let waits = std::mem::take(&mut *self.sends_wait.lock().unwrap());
         self.clock.advance(waits);
-        self.call(move || {
+        self.call_in(&location.clone(), move || {
             // A driver's clock may differ from this one, and then only its own says.
             if !waits.is_zero() && self.now() > not_after {
                 return Err(PortError::new(PortErrorKind::Unavailable, "too late to be sent"));
@@ -67,7 +67,7 @@ impl FakeAws {
         page: Option<PageToken>,
     ) -> BoxFuture<'_, PortResult<Page<ListedCommand>>> {
         let (location, document) = (location.clone(), document.clone());
-        self.call(move || {
+        self.call_in(&location.clone(), move || {
             if let Some(kind) = *self.finds_fail.lock().unwrap() {
                 return Err(PortError::new(kind, "not authorized to look"));
             }
