@@ -20,6 +20,8 @@ pub enum Slip {
     PassesWavesOver,
     /// A node of which nothing could be found out, or on which a script runs on, takes no room under a bound.
     UnknownTakesNoRoom,
+    /// A lost node on which a script may run on takes no room under a bound.
+    LostTakesNoRoom,
     /// Nobody asks right before a start is sent whether its time is over.
     SendsLate,
     /// Whatever is selected, the census takes each managed node.

@@ -114,7 +114,7 @@ pub(super) fn admit_beside(state: &State, aside: &BTreeSet<Location>, now: Times
         }
         let said = match ask(state, unit, now) {
             said @ (_, Verdict::Begin | Verdict::Divide(_)) if !aside.is_empty() => {
-                match fleet::verdict_beside(state, unit, aside) {
+                match fleet::verdict_beside(state, unit, aside, now) {
                     Verdict::Begin => said,
                     against => (Rule::Fleet, against),
                 }
@@ -168,9 +168,14 @@ pub(super) fn admit_beside(state: &State, aside: &BTreeSet<Location>, now: Times
 }
 
 /// Whether a unit may be begun beside such locations, as far as they go.
-pub(super) fn may_be_begun_beside(state: &State, unit: UnitId, aside: &BTreeSet<Location>) -> bool {
+pub(super) fn may_be_begun_beside(
+    state: &State,
+    unit: UnitId,
+    aside: &BTreeSet<Location>,
+    now: Timestamp,
+) -> bool {
     aside.is_empty()
-        || (!state.is_aside(unit, aside) && fleet::verdict_beside(state, unit, aside) == Verdict::Begin)
+        || (!state.is_aside(unit, aside) && fleet::verdict_beside(state, unit, aside, now) == Verdict::Begin)
 }
 
 /// The units that may be begun now, each if no other is, in their order. Beyond the first, whoever begins them has to

@@ -221,7 +221,13 @@ impl Agenda<'_> {
         for unit in unseen {
             self.seek(unit);
         }
-        if let Some(until) = admitted.hold.as_ref().and_then(|hold| hold.until) {
+        // What waits for room for a value of its nodes may wait for a time, too.
+        for until in admitted
+            .hold
+            .iter()
+            .chain(&admitted.passed)
+            .filter_map(|hold| hold.until)
+        {
             self.wake(until);
         }
         let would_begin = admitted.divide.is_some() || admitted.begin.is_some();
@@ -317,7 +323,7 @@ impl Agenda<'_> {
         let (mut compared, mut kept, mut kept_until) = (0, 0, None);
         let aside = self.memory.put_aside(state);
         for unit in admitted_from(state, first, self.now).take(LOOKED_AHEAD) {
-            if !may_be_begun_beside(state, unit, &aside) {
+            if !may_be_begun_beside(state, unit, &aside, self.now) {
                 continue;
             }
             let needed = u64::from(state.at_once(unit));

@@ -8,9 +8,11 @@ use super::state::FleetSoFar;
 use crate::id::{Location, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod lost;
 mod results;
 mod waves;
 
+pub(super) use lost::{AllLost, Lost};
 pub(super) use results::{Results, Settling};
 pub(super) use waves::{FailedIn, WaveCounts};
 
@@ -56,6 +58,8 @@ pub(super) struct UnitEntry {
     pub(super) in_flight: u32,
     /// What it adds to the values of its nodes, if the plan has labels.
     pub(super) in_cells: Vec<(u32, InCell)>,
+    /// The lost ones of its nodes on which a script may run on.
+    pub(super) lost: Vec<Lost>,
 }
 
 /// How many nodes of one value of a label count against its bounds.
@@ -218,6 +222,8 @@ pub(super) struct Ledger {
     pub(super) fleet: FleetSoFar,
     /// How many nodes count against the bounds of each value of a label, by the value's number. Without those that have none.
     pub(super) labels: BTreeMap<u32, InCell>,
+    /// Lost nodes on which a script may run on.
+    pub(super) lost: AllLost,
     /// Locations whose nodes are named.
     pub(super) shared: BTreeMap<Location, Shared>,
     /// The waiting units that name nodes of a location.
@@ -295,6 +301,7 @@ impl Ledger {
             Standing::Over => self.over += 1,
         }
         self.change_cells(unit, u64::saturating_add);
+        self.lost.add(&unit.lost);
         if unit.is_ending {
             self.ending.insert(id);
         }
@@ -347,6 +354,7 @@ impl Ledger {
             Standing::Over => self.over = self.over.saturating_sub(1),
         }
         self.change_cells(unit, u64::saturating_sub);
+        self.lost.remove(&unit.lost);
         self.ending.remove(&id);
         self.going_on.remove(&id);
         self.stopping.remove(&id);

@@ -85,8 +85,8 @@ impl CampaignSummary {
                 .wave_standing(now.max(state.last_at()))
                 .filter(|_| state.name_taken_by().is_none()),
             failed_locations: state.location_budget_standing(),
-            fleet: state.fleet(),
-            labels: state.labels(),
+            fleet: state.fleet(now.max(state.last_at())),
+            labels: state.labels(now.max(state.last_at())),
             failures_in_a_row: state.failures_in_a_row(),
             stop_asked: state.stop_asked().cloned(),
             not_stopped: state.not_stopped(),

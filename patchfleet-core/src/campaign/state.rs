@@ -30,6 +30,7 @@ mod late;
 mod left_bounds;
 mod lives;
 mod looking;
+mod lost;
 mod open;
 mod pace;
 mod rest;

@@ -42,6 +42,7 @@ mod left_bounds;
 mod left_out;
 mod looked_before;
 mod looks;
+mod lost_at_work;
 mod lost_end;
 mod lost_name;
 mod lost_parts;

@@ -76,7 +76,7 @@ impl Campaigns {
         let lifetime = state.plan().lifetime.as_ref();
         let has_cutoff = lifetime.is_some_and(|lifetime| lifetime.cutoff.is_some());
         // What a budget kept back is left to a person.
-        let by_budget = state.has_kept_back() || state.has_used_up_bounds();
+        let by_budget = state.has_kept_back() || state.has_used_up_bounds(self.now());
         let why = if !has_cutoff {
             Some("it had no cutoff")
         } else if by_budget {

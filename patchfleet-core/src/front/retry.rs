@@ -231,7 +231,7 @@ impl Campaigns {
             request: Box::new(request.clone()),
             bounds: match slips(Slip::CountsAnew) {
                 true => LeftBounds::default(),
-                false => of.bounds_left(damaged, unreached.saturating_sub(offline_before(of))),
+                false => of.bounds_left(damaged, unreached.saturating_sub(offline_before(of)), self.now()),
             },
             passed: match slips(Slip::PassesWavesOver) {
                 true => vec![],

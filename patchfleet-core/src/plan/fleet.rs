@@ -274,7 +274,7 @@ fn left_for(request: &PatchRequest, retries: Option<&Retried>) -> Result<Left, S
     }
     if let (Some(bound), Some(0)) = (of.max_in_flight, left.max_in_flight) {
         let what = format!("max_in_flight allows {} to be in flight", allowed(bound));
-        return Err(retried.used_up_by_unknown(&what, bound));
+        return Err(retried.used_up_by_unknown(&what, bound, of.lost_at_work));
     }
     if let Some(bound) = of.max_unreached.filter(|bound| bound.used > bound.allowed) {
         return Err(format!(

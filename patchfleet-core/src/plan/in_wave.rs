@@ -252,6 +252,14 @@ impl Plan {
         fleet.nodes_in_a_start().map(|_| fleet)
     }
 
+    /// Whether the campaign keeps a bound on nodes in flight: on the whole fleet, on a wave or on the values of a label.
+    pub(crate) fn counts_in_flight(&self) -> bool {
+        let of_fleet = |fleet: PlannedFleet| fleet.nodes_in_a_start().and(fleet.max_in_flight).is_some();
+        let waves = self.wave_budgets.iter().filter_map(|own| own.fleet);
+        let mut values = self.labels.iter().flat_map(|label| &label.values);
+        self.fleet.into_iter().chain(waves).any(of_fleet) || values.any(|value| value.max_in_flight.is_some())
+    }
+
     /// The limits within a location that the commands of a wave are given: those of the wave or of the request, or what a bound on
     /// nodes makes of them.
     #[must_use]

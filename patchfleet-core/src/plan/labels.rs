@@ -225,23 +225,29 @@ fn used_up(retries: Option<&Retried>, index: usize, planned: &PlannedLabel) -> V
     let first = |of: fn(&LeftOfValue) -> Option<LeftBound>, left: fn(&PlannedValue) -> Option<u32>| {
         let mut values = planned.values.iter().filter(|value| left(value) == Some(0));
         values.find_map(|value| {
-            let bound = of(left_of(retries, index, value.value.as_deref())?)?;
-            Some((in_words(&planned.by, value.value.as_deref()), bound))
+            let before = left_of(retries, index, value.value.as_deref())?;
+            let bound = of(before)?;
+            Some((
+                in_words(&planned.by, value.value.as_deref()),
+                bound,
+                before.lost_at_work,
+            ))
         })
     };
-    let damaged = first(|left| left.max_damaged, |value| value.max_damaged).map(|(value, bound)| {
+    let damaged = first(|left| left.max_damaged, |value| value.max_damaged).map(|(value, bound, _)| {
         let what = format!(
             "{value}: max_damaged allows {} to be damaged",
             counted(bound.allowed, "node")
         );
         retried.used_up_by_damage(&what, bound)
     });
-    let in_flight = first(|left| left.max_in_flight, |value| value.max_in_flight).map(|(value, bound)| {
+    let in_flight = first(|left| left.max_in_flight, |value| value.max_in_flight);
+    let in_flight = in_flight.map(|(value, bound, lost)| {
         let what = format!(
             "{value}: max_in_flight allows {} to be in flight",
             counted(bound.allowed, "node")
         );
-        retried.used_up_by_unknown(&what, bound)
+        retried.used_up_by_unknown(&what, bound, lost)
     });
     damaged.into_iter().chain(in_flight).collect()
 }

@@ -1,6 +1,7 @@
 //! That a plan is for what another campaign has left, and what of the first campaign's bounds is left for it.
 
 use crate::id::{AccountId, CampaignId, Location, NodeId, Region};
+use crate::outcome::LostAtWork;
 use crate::request::PatchRequest;
 use crate::text::by_number;
 use jiff::Timestamp;
@@ -201,6 +202,9 @@ pub struct LeftOfFleet {
     /// Nodes in flight, and those that may be at work still; `None` without that bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<LeftBound>,
+    /// Those of them that are lost. In a retry that is planned after the last of them has given its place up they are used no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_at_work: Option<LostAtWork>,
     /// Damaged nodes, and those that may be; `None` without that bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_damaged: Option<LeftBound>,
@@ -218,6 +222,9 @@ pub struct LeftOfValue {
     /// Its nodes in flight, and those that may be at work still; `None` without that bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<LeftBound>,
+    /// Those of them that are lost, as in [`LeftOfFleet`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_at_work: Option<LostAtWork>,
     /// Its damaged nodes, and those that may be; `None` without that bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_damaged: Option<LeftBound>,
@@ -253,13 +260,26 @@ impl Retried {
     }
 
     /// That a bound on nodes in flight is used up. `what` says which, and its size.
-    pub(super) fn used_up_by_unknown(&self, what: &str, bound: LeftBound) -> String {
-        let used = bound.used;
+    pub(super) fn used_up_by_unknown(
+        &self,
+        what: &str,
+        bound: LeftBound,
+        lost: Option<LostAtWork>,
+    ) -> String {
+        let (used, campaign) = (bound.used, self.campaign);
+        let unknown = match lost {
+            None => format!(
+                "as nothing could be found out of {}",
+                by_number(used, "it", "them")
+            ),
+            Some(lost) if LostAtWork::count(Some(lost)) == u64::from(used) => {
+                return format!("{what}, and that is used up: {lost}. Retry campaign {campaign} after that");
+            }
+            Some(lost) => format!("as {lost}, and nothing could be found out of the others"),
+        };
         format!(
-            "{what}, and that is used up: {used} may be at work still, as nothing could be found out of {}. `patchfleet collect {}` \
-             reads the results again. {NEW_CAMPAIGN}",
-            by_number(used, "it", "them"),
-            self.campaign,
+            "{what}, and that is used up: {used} may be at work still, {unknown}. `patchfleet collect {campaign}` reads the results \
+             again. {NEW_CAMPAIGN}"
         )
     }
 }
@@ -273,6 +293,21 @@ impl LeftBound {
     pub(crate) fn and(self, used: u32) -> Self {
         let used = self.used.saturating_add(used);
         Self { used, ..self }
+    }
+
+    /// The same without the lost nodes that count in it, if all of them have given their places up by `now`, and with others. With
+    /// those lost nodes that count in it then.
+    pub(crate) fn with_lost(
+        self,
+        before: Option<LostAtWork>,
+        lost: Option<LostAtWork>,
+        now: Timestamp,
+    ) -> (Self, Option<LostAtWork>) {
+        let small = |lost| u32::try_from(LostAtWork::count(lost)).unwrap_or(u32::MAX);
+        let (kept, past): (Vec<_>, Vec<_>) = before.into_iter().partition(|before| before.last_until > now);
+        let used = self.used.saturating_sub(small(LostAtWork::sum(past)));
+        let all = LostAtWork::sum(kept.into_iter().chain(lost));
+        (Self { used, ..self }.and(small(lost)), all)
     }
 
     /// What is left of it.
@@ -325,9 +360,19 @@ impl LeftOfValue {
         Self {
             value,
             max_in_flight,
+            lost_at_work: None,
             max_damaged,
             again: vec![],
         }
+    }
+
+    /// Counts more lost nodes as in flight, and those no more that have given their places up.
+    pub(crate) fn take_lost(&mut self, lost: Option<LostAtWork>, now: Timestamp) {
+        let counted = (self.max_in_flight).map(|bound| bound.with_lost(self.lost_at_work, lost, now));
+        (self.max_in_flight, self.lost_at_work) = match counted {
+            Some((bound, lost)) => (Some(bound), lost),
+            None => (None, None),
+        };
     }
 
     /// What is left of the bound on its damage for a retry of these nodes of it.
@@ -360,6 +405,51 @@ mod tests {
         assert_eq!(LeftBound::new(2, 2).left_of_damage(2, 1), 0);
         // More than may be, as results that were read later said.
         assert_eq!(LeftBound::new(2, 3).left_of_damage(3, 0), 0);
+    }
+
+    #[test]
+    fn lost_nodes_are_used_no_more_once_all_of_them_have_given_their_places_up() {
+        let until: Timestamp = "2026-03-02T01:00:00Z".parse().unwrap();
+        let now = |minutes| until + jiff::SignedDuration::from_mins(minutes);
+        let two = LostAtWork::of(2, until);
+        let bound = LeftBound::new(5, 3);
+        assert_eq!(bound.with_lost(two, None, now(-1)), (bound, two));
+        assert_eq!(bound.with_lost(two, None, now(0)), (LeftBound::new(5, 1), None));
+        let one = LostAtWork::of(1, now(60));
+        assert_eq!(bound.with_lost(two, one, now(0)), (LeftBound::new(5, 2), one));
+        let (left, all) = bound.with_lost(two, one, now(-1));
+        let all = all.unwrap();
+        assert_eq!((left, all.nodes), (LeftBound::new(5, 4), 3));
+        assert_eq!((all.first_until, all.last_until), (until, now(60)));
+    }
+
+    #[test]
+    fn a_bound_that_lost_nodes_use_up_says_until_when() {
+        let request = serde_json::json!({
+            "name": "a", "targets": {"resource_group": "W", "regions": ["us-east-1"]},
+        });
+        let retried = Retried {
+            campaign: "b68a00a2-c50e-5dcd-9ed4-7a687f743a1c".parse().unwrap(),
+            request: Box::new(PatchRequest::from_value(request).unwrap()),
+            bounds: LeftBounds::default(),
+            passed: vec![],
+            held: vec![],
+            unmanaged: vec![],
+            shown: vec![],
+        };
+        let lost = LostAtWork::of(1, "2026-03-02T01:00:00Z".parse().unwrap());
+        let said = |used, lost| retried.used_up_by_unknown("It allows 1", LeftBound::new(1, used), lost);
+        assert_eq!(
+            said(1, lost),
+            "It allows 1, and that is used up: 1 lost node may be at work until 2026-03-02T01:00:00Z. Retry campaign \
+             b68a00a2-c50e-5dcd-9ed4-7a687f743a1c after that"
+        );
+        let both = said(2, lost);
+        assert!(
+            both.contains("2 may be at work still, as 1 lost node may be at work until 2026-03-02T01:00:00Z")
+        );
+        assert!(both.contains("`patchfleet collect b68a00a2-c50e-5dcd-9ed4-7a687f743a1c`"));
+        assert!(said(1, None).contains("1 may be at work still, as nothing could be found out of it"));
     }
 
     proptest! {

@@ -150,13 +150,13 @@ impl Bars {
         self.nodes.set_length(seen.nodes);
         self.nodes.set_position(seen.through);
         let mut message = elapsed(state);
-        if let Some(fleet) = state.fleet() {
+        if let Some(fleet) = state.fleet(state.last_at()) {
             message.push_str(&format!("; {fleet}"));
         }
         if let Some(bounds) = wave.and_then(|wave| own_bounds(&wave)) {
             message.push_str(&format!("; {bounds}"));
         }
-        for label in state.labels() {
+        for label in state.labels(state.last_at()) {
             message.push_str(&format!("; {label}"));
         }
         if let Some(row) = state.failures_in_a_row() {
@@ -198,7 +198,7 @@ fn locations_failed(state: &State) -> String {
 /// How much of the bounds on the fleet, of the budget of failed locations, and of the bounds of the wave that is under way is used
 /// and left.
 fn budgets(state: &State) -> String {
-    let fleet = state.fleet().map(|fleet| fleet.in_short());
+    let fleet = state.fleet(state.last_at()).map(|fleet| fleet.in_short());
     let wave = state.wave_standing(state.last_at());
     let own = wave.and_then(|wave| own_bounds(&wave));
     let bounds: Vec<String> = fleet

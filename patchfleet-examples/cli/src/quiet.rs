@@ -5,8 +5,8 @@
 //! a person can follow patching, these hours would be minutes of nothing.
 //!
 //! Only hours are skipped in which the driver waits for what runs there, and in which it has seen all that has happened. So
-//! no skip puts off the end of the campaign, a start that waits for a place, or the end of a soak. It may pass the end of a freeze
-//! or a cutoff.
+//! no skip puts off the end of the campaign, a start that waits for what runs, or the end of a soak. It may pass the end of a freeze,
+//! a cutoff, or the time for which a lost node keeps its place.
 
 use jiff::{SignedDuration, Timestamp};
 use patchfleet_core::port::{BoxFuture, Clock};

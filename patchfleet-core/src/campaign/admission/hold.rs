@@ -3,6 +3,7 @@
 use crate::campaign::rule::Rule;
 use crate::campaign::{AlarmSaid, CalendarsSaid};
 use crate::id::{CampaignId, Location, UnitId};
+use crate::outcome::LostAtWork;
 use crate::plan::value_in_words;
 use crate::port::PortErrorKind;
 use crate::request::LabelKey;
@@ -36,6 +37,14 @@ impl Hold {
 }
 
 impl Hold {
+    /// Whether places under a bound are kept by lost nodes that may be at work: with time they are free, whatever happens.
+    pub(in crate::campaign) fn is_for_lost(&self) -> bool {
+        match &self.reason {
+            HoldReason::Fleet { lost, .. } | HoldReason::Label { lost, .. } => lost.is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether it waits because AWS does not say what has to be known first.
     pub(in crate::campaign) fn is_unknown(&self) -> bool {
         matches!(
@@ -184,6 +193,9 @@ pub enum HoldReason {
         /// The name of the wave whose own bound it is; `None`: it is that of all waves.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         wave: Option<String>,
+        /// Those of the nodes in flight that are lost and may be at work still.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost: Option<LostAtWork>,
     },
     /// Room for its nodes under a bound on a value of a label.
     Label {
@@ -199,6 +211,9 @@ pub enum HoldReason {
         needed: u32,
         /// How many there may be.
         of: u32,
+        /// Those of the nodes in flight that are lost and may be at work still.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost: Option<LostAtWork>,
     },
     /// Places among the locations at once.
     Places {
@@ -321,6 +336,7 @@ impl fmt::Display for HoldReason {
                 needed,
                 of,
                 wave,
+                lost,
             } => {
                 let of_whom = wave
                     .as_ref()
@@ -338,7 +354,8 @@ impl fmt::Display for HoldReason {
                         counted(*of, "node"),
                         by_number(*taken, "is", "are"),
                     ),
-                }
+                }?;
+                say_lost(*lost, f)
             }
             Self::Label {
                 by,
@@ -347,21 +364,25 @@ impl fmt::Display for HoldReason {
                 taken,
                 needed,
                 of,
-            } => write!(
-                f,
-                "{}: {taken} of the {} that may be {} {} {}, and it needs {needed}",
-                value_in_words(by, value.as_deref()),
-                counted(*of, "node"),
-                match of_damage {
-                    true => "damaged",
-                    false => "in flight",
-                },
-                by_number(*taken, "is", "are"),
-                match of_damage {
-                    true => "damaged or in flight",
-                    false => "in flight",
-                },
-            ),
+                lost,
+            } => {
+                write!(
+                    f,
+                    "{}: {taken} of the {} that may be {} {} {}, and it needs {needed}",
+                    value_in_words(by, value.as_deref()),
+                    counted(*of, "node"),
+                    match of_damage {
+                        true => "damaged",
+                        false => "in flight",
+                    },
+                    by_number(*taken, "is", "are"),
+                    match of_damage {
+                        true => "damaged or in flight",
+                        false => "in flight",
+                    },
+                )?;
+                say_lost(*lost, f)
+            }
             Self::Places { taken, needed, of } => write!(
                 f,
                 "{taken} of {} at once {} taken, and it needs {needed}",
@@ -370,4 +391,9 @@ impl fmt::Display for HoldReason {
             ),
         }
     }
+}
+
+/// Says which of the nodes in flight are lost ones.
+fn say_lost(lost: Option<LostAtWork>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    lost.map_or(Ok(()), |lost| write!(f, ": {lost}"))
 }

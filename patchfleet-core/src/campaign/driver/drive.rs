@@ -52,7 +52,7 @@ pub struct Drive<'d> {
     pub(super) longest_gap: Option<SignedDuration>,
     /// When the driver stops for now. No answer is waited for beyond it before what was not sent is called off.
     pub(super) stops_at: Option<Timestamp>,
-    /// Whether nothing runs, and the next wave waits for its time or for a person.
+    /// Whether nothing runs, and the next start waits for its time or for a person.
     pub(super) is_between_waves: bool,
     /// When rows could last not be kept.
     pub(super) rows_failed_at: Option<Timestamp>,
@@ -235,7 +235,8 @@ impl<'d> Drive<'d> {
         let next = wake.into_iter().chain(overtake).min();
         if self.calls.are_done() {
             self.stale = true;
-            let between = hold.filter(crate::campaign::Hold::is_between_waves);
+            let nothing_runs = self.state.open().next().is_none();
+            let between = hold.filter(|hold| hold.is_between_waves() || (hold.is_for_lost() && nothing_runs));
             self.is_between_waves = between.is_some();
             if let Some(hold) = between {
                 self.driver.notices.between_waves(&hold.reason.to_string());

@@ -318,6 +318,7 @@ impl State {
                 false => 0,
             },
             in_cells: self.in_cells(unit, is_in_flight),
+            lost: self.lost_of(unit),
         })
     }
 

@@ -2,9 +2,11 @@
 
 use super::{BoundStanding, State, UnitState};
 use crate::id::{NodeId, UnitId};
+use crate::outcome::LostAtWork;
 use crate::plan::{PlannedFleet, Unit};
 use crate::runbook;
 use crate::text::{by_number, counted};
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -44,6 +46,9 @@ pub struct FleetStanding {
     /// Where it stands.
     #[serde(flatten)]
     pub so_far: FleetSoFar,
+    /// The lost nodes that may be at work still, so that they keep their places among those in flight. `None`: there are none, or the
+    /// campaign keeps no bound on nodes in flight.
+    pub lost_at_work: Option<LostAtWork>,
     /// How many nodes may be in flight; `None` without that bound, or where AWS keeps it and the campaign does not count.
     pub max_in_flight: Option<u32>,
     /// How many may be damaged; `None` without that bound.
@@ -88,7 +93,8 @@ impl fmt::Display for FleetAtAws {
 }
 
 /// How many nodes more each bound on a fleet has room for. `None` without that bound. A node of which nothing could be found out
-/// may be in flight and may be damaged, so it takes room under both, unless nothing can be at work on it any more.
+/// may be in flight and may be damaged, so it takes room under both, unless nothing can be at work on it any more. A lost node that may be at
+/// work still takes room under both as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct FleetLeft {
@@ -121,7 +127,8 @@ impl FleetStanding {
         });
         let at_aws = self.at_aws.map(|at_aws| at_aws.to_string());
         let unknown = (so_far.unknown > 0).then(|| format!("{} unknown", so_far.unknown));
-        Vec::from_iter(at_aws.into_iter().chain(each).chain(unknown)).join(", ")
+        let lost = self.lost_at_work.map(|lost| lost.to_string());
+        Vec::from_iter(at_aws.into_iter().chain(each).chain(unknown).chain(lost)).join(", ")
     }
 }
 
@@ -202,9 +209,9 @@ impl fmt::Display for FleetStop {
 }
 
 impl State {
-    /// Where the campaign stands with the bounds on its fleet; `None` if its plan has none.
+    /// Where the campaign stands with the bounds on its fleet, as of `now`; `None` if its plan has none.
     #[must_use]
-    pub fn fleet(&self) -> Option<FleetStanding> {
+    pub fn fleet(&self, now: Timestamp) -> Option<FleetStanding> {
         let fleet = self.plan.fleet?;
         let has_bound = fleet.max_in_flight.is_some() || fleet.max_damaged.is_some();
         let is_counted = fleet.nodes_in_a_start().is_some() && has_bound;
@@ -214,17 +221,22 @@ impl State {
         }
         let so_far = self.ledger.fleet;
         let max_in_flight = fleet.max_in_flight.filter(|_| is_counted);
+        let lost_at_work = self.lost_at_work(now).filter(|_| max_in_flight.is_some());
+        let may_be_at_work = so_far
+            .may_be_at_work()
+            .saturating_add(LostAtWork::count(lost_at_work));
         let left = |of: Option<u32>, used: u64, unknown: u64| {
             of.map(|of| BoundStanding::beside(used, unknown, of).left)
         };
         Some(FleetStanding {
             so_far,
+            lost_at_work,
             max_in_flight,
             max_damaged: fleet.max_damaged,
             max_unreached: fleet.max_unreached,
             at_aws,
             left: FleetLeft {
-                in_flight: left(max_in_flight, so_far.in_flight, so_far.may_be_at_work()),
+                in_flight: left(max_in_flight, so_far.in_flight, may_be_at_work),
                 damaged: left(fleet.max_damaged, so_far.damaged, so_far.unknown),
                 unreached: left(fleet.max_unreached, so_far.unreached, 0),
             },

@@ -1,7 +1,6 @@
 //! Where a campaign stands with the bounds on the values of its labels.
 
 use super::{Settled, State, UnitState};
-use crate::campaign::NotWell;
 use crate::campaign::ledger::InCell;
 use crate::id::{NodeId, UnitId};
 use crate::outcome::NodeOutcome;
@@ -9,6 +8,7 @@ use crate::plan::{Cells, value_in_words};
 use crate::request::LabelKey;
 use crate::slip::{Slip, slips};
 use crate::text::{by_number, counted};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -66,6 +66,8 @@ pub struct LabelStanding {
     pub by: LabelKey,
     /// How many values have nodes in flight.
     pub in_flight: u64,
+    /// How many values have lost nodes that may be at work still, so that they keep their places among those in flight.
+    pub lost_at_work: u64,
     /// How many values have damaged nodes, or nodes of which nothing could be found out.
     pub damaged: u64,
     /// The values of which no further node is begun.
@@ -74,14 +76,13 @@ pub struct LabelStanding {
 
 impl fmt::Display for LabelStanding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "by {}: {} with nodes in flight, {} with damaged ones, {} used up",
-            self.by,
-            counted(self.in_flight, "value"),
-            self.damaged,
-            self.used_up.len()
-        )
+        let values = counted(self.in_flight, "value");
+        write!(f, "by {}: {values} with nodes in flight", self.by)?;
+        if self.lost_at_work > 0 {
+            write!(f, ", {} with lost ones that may be at work", self.lost_at_work)?;
+        }
+        let used_up = self.used_up.len();
+        write!(f, ", {} with damaged ones, {used_up} used up", self.damaged)
     }
 }
 
@@ -142,14 +143,15 @@ impl State {
         counts.keys().find_map(|number| self.used_up_value(*number))
     }
 
-    /// Where the campaign stands with each label of its plan.
+    /// Where the campaign stands with each label of its plan, as of `now`.
     #[must_use]
-    pub fn labels(&self) -> Vec<LabelStanding> {
+    pub fn labels(&self, now: Timestamp) -> Vec<LabelStanding> {
         let labels = self.plan.labels.iter();
         let mut standing: Vec<LabelStanding> = labels
             .map(|label| LabelStanding {
                 by: label.by.clone(),
                 in_flight: 0,
+                lost_at_work: 0,
                 damaged: 0,
                 used_up: vec![],
             })
@@ -163,15 +165,14 @@ impl State {
             of.damaged += u64::from(so_far.damaged > 0 || so_far.unknown > 0);
             of.used_up.extend(self.used_up_value(*number));
         }
-        standing
-    }
-
-    /// The nodes that do not end well, as the log is to have them: none where no label needs them.
-    pub(in crate::campaign) fn not_well(&self, rows: &[crate::outcome::NodeRow]) -> NotWell {
-        match self.plan.labels.is_empty() {
-            true => NotWell::default(),
-            false => NotWell::of(rows),
+        for number in self.cells_of_lost(now) {
+            let cell = self.cells.cell(number);
+            let bounded = cell.filter(|cell| cell.max_in_flight.is_some());
+            if let Some(of) = bounded.and_then(|cell| standing.get_mut(cell.label)) {
+                of.lost_at_work += 1;
+            }
         }
+        standing
     }
 
     /// What a unit adds to the values of its nodes that was begun, or of which nobody knows whether it was.

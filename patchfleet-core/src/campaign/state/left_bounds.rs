@@ -7,6 +7,7 @@ use crate::id::{Location, NodeId};
 use crate::outcome::NodeOutcome;
 use crate::plan::{LeftBound, LeftBounds, LeftOfFleet, LeftOfValue};
 use crate::request::Selector;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
@@ -24,22 +25,23 @@ impl State {
         }
     }
 
-    /// What is left of the first campaign's bounds for a retry of this one. `again` are the nodes that are tried again and count as
-    /// damaged ([`is_counted`](Self::is_counted)). `unreached` are as many as this campaign did not reach and that are tried again.
+    /// What is left of the first campaign's bounds for a retry of this one that is planned now. `again` are the nodes that are tried
+    /// again and count as damaged ([`is_counted`](Self::is_counted)). `unreached` are as many as this campaign did not reach and that
+    /// are tried again.
     ///
     /// The bounds are counts, and those of the first campaign however often what it left is retried. What counts against them:
     ///
     /// * Damage: what is damaged, and that of which nothing could be found out, in this campaign and in those before. A node
     ///   that a retry tried stands as the retry left it, so it is not counted twice.
     /// * Nodes in flight: those of which nothing could be found out, as they may be at work still. Nobody knows when that ends, so
-    ///   these are counted in each campaign, also where it is the same node.
+    ///   these are counted in each campaign, also where it is the same node. Lost nodes that may be at work still, until that is over.
     /// * Unreached nodes: those that are not tried again. The bound keeps nothing from being damaged. It ends a campaign that
     ///   does not reach its nodes, and whether the others can be reached now the retry finds out.
     ///
     /// A node that was not run counts as nothing.
-    pub(crate) fn bounds_left(&self, again: BTreeSet<NodeId>, unreached: u32) -> LeftBounds {
-        let fleet = self.fleet_left(unreached);
-        let labels = self.labels_left(&again);
+    pub(crate) fn bounds_left(&self, again: BTreeSet<NodeId>, unreached: u32, now: Timestamp) -> LeftBounds {
+        let fleet = self.fleet_left(unreached, now);
+        let labels = self.labels_left(&again, now);
         if fleet.is_none() && labels.is_empty() {
             return LeftBounds::default();
         }
@@ -49,8 +51,8 @@ impl State {
     }
 
     /// Whether a bound leaves no room for what this campaign did not run.
-    pub(crate) fn has_used_up_bounds(&self) -> bool {
-        let left = self.bounds_left(BTreeSet::new(), 0);
+    pub(crate) fn has_used_up_bounds(&self, now: Timestamp) -> bool {
+        let left = self.bounds_left(BTreeSet::new(), 0, now);
         let is_used_up = |bound: Option<LeftBound>| bound.is_some_and(|bound| bound.used >= bound.allowed);
         if let Some(fleet) = left.fleet {
             let is_unreached = |bound: LeftBound| bound.used > bound.allowed;
@@ -113,7 +115,7 @@ impl State {
         (whole, own.collect())
     }
 
-    fn fleet_left(&self, unreached: u32) -> Option<LeftOfFleet> {
+    fn fleet_left(&self, unreached: u32, now: Timestamp) -> Option<LeftOfFleet> {
         let fleet = self.plan.fleet?;
         let so_far = self.ledger.fleet;
         let before = self.bounds_at_first().and_then(|bounds| bounds.fleet);
@@ -124,6 +126,7 @@ impl State {
                 let first = LeftOfFleet {
                     nodes: fleet.nodes,
                     max_in_flight: new(fleet.max_in_flight),
+                    lost_at_work: None,
                     max_damaged: new(fleet.max_damaged),
                     max_unreached: new(fleet.max_unreached),
                 };
@@ -135,17 +138,26 @@ impl State {
             Some(_) => so_far.may_be_at_work().saturating_add(so_far.in_flight),
             None => so_far.running_at_expiry,
         };
+        // Where AWS keeps the bound, lost nodes hold no places.
+        let lost = self
+            .lost_at_work(now)
+            .filter(|_| fleet.nodes_in_a_start().is_some());
+        let in_flight = first.max_in_flight.map(|bound| {
+            let (bound, lost) = bound.with_lost(first.lost_at_work, lost, now);
+            (bound.and(small(at_work)), lost)
+        });
         let damaged = sum([so_far.damaged, so_far.unknown, so_far.in_flight]);
         let not_again = small(so_far.unreached).saturating_sub(unreached);
         Some(LeftOfFleet {
-            max_in_flight: first.max_in_flight.map(|bound| bound.and(small(at_work))),
+            max_in_flight: in_flight.map(|(bound, _)| bound),
+            lost_at_work: in_flight.and_then(|(_, lost)| lost),
             max_damaged: (first.max_damaged).map(|bound| self.stands(bound, again).and(damaged)),
             max_unreached: first.max_unreached.map(|bound| bound.and(not_again)),
             ..first
         })
     }
 
-    fn labels_left(&self, again: &BTreeSet<NodeId>) -> Vec<Vec<LeftOfValue>> {
+    fn labels_left(&self, again: &BTreeSet<NodeId>, now: Timestamp) -> Vec<Vec<LeftOfValue>> {
         let before = self.bounds_at_first();
         let mut number = 0_u32;
         let mut labels = vec![];
@@ -153,10 +165,11 @@ impl State {
             let mut values: BTreeMap<Option<String>, LeftOfValue> = BTreeMap::new();
             let first = before.and_then(|bounds| bounds.labels.get(index));
             for left in first.into_iter().flatten() {
-                let mut now = left.clone();
-                now.max_damaged = (left.max_damaged).map(|bound| self.stands(bound, left.again.len()));
-                now.again.clear();
-                values.insert(left.value.clone(), now);
+                let mut stands = left.clone();
+                stands.max_damaged = (left.max_damaged).map(|bound| self.stands(bound, left.again.len()));
+                stands.again.clear();
+                stands.take_lost(None, now);
+                values.insert(left.value.clone(), stands);
             }
             for value in &label.values {
                 let so_far = self.in_cell(number);
@@ -166,6 +179,7 @@ impl State {
                     unknown,
                     ..
                 } = so_far;
+                let lost = self.lost_in_cell(number, now);
                 number = number.saturating_add(1);
                 let new = |allowed: Option<u32>| allowed.map(|allowed| LeftBound::new(allowed, 0));
                 let left = values.entry(value.value.clone()).or_insert_with(|| {
@@ -174,6 +188,7 @@ impl State {
                 });
                 let at_work = sum([so_far.may_be_at_work(), in_flight]);
                 let damaged = sum([damaged, unknown, in_flight]);
+                left.take_lost(lost, now);
                 left.max_in_flight = left.max_in_flight.map(|bound| bound.and(at_work));
                 left.max_damaged = left.max_damaged.map(|bound| bound.and(damaged));
                 let of_value = value.nodes.iter().filter(|node| again.contains(*node));

@@ -3,6 +3,7 @@
 use super::{State, UnitState};
 use crate::campaign::{Event, Record};
 use crate::id::UnitId;
+use crate::outcome::LostAtWork;
 use crate::text::counted;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -52,6 +53,8 @@ pub struct WaveStanding {
     pub soak: Option<SoakStanding>,
     /// Nodes in flight or that may be; `None` without that bound, or where AWS keeps it.
     pub in_flight: Option<BoundStanding>,
+    /// The lost nodes, of whichever wave, that may be at work still and keep their places under that bound; `None` if there are none.
+    pub lost_at_work: Option<LostAtWork>,
     /// How many nodes AWS lets be in flight, where it keeps that bound and the campaign does not count.
     pub max_in_flight_at_aws: Option<u32>,
     /// Damaged nodes of it; `None` without that bound.
@@ -93,7 +96,8 @@ impl WaveStanding {
             counted("damaged", self.damaged),
             counted("locations failed", self.failed),
         ];
-        let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+        let lost = self.lost_at_work.map(|lost| lost.to_string());
+        let bounds: Vec<String> = bounds.into_iter().flatten().chain(lost).collect();
         (!bounds.is_empty()).then(|| bounds.join(", "))
     }
 }
@@ -158,15 +162,19 @@ impl State {
             own(bounds.is_some_and(|own| own.max_damaged.is_some())).and_then(|fleet| fleet.max_damaged);
         let is_counted = self.plan.counted_in(number).is_some();
         let so_far = self.fleet_so_far();
+        let in_flight = max_in_flight.filter(|_| is_counted);
+        let lost_at_work = self.lost_at_work(now).filter(|_| in_flight.is_some());
+        let may_be_at_work = so_far
+            .may_be_at_work()
+            .saturating_add(LostAtWork::count(lost_at_work));
         let (damaged, unknown) = self.damaged_in(number);
         Some(WaveStanding {
             number,
             name: request.wave_name(number).to_owned(),
             of: self.last_wave(),
             soak: self.soak_standing(number, now),
-            in_flight: max_in_flight
-                .filter(|_| is_counted)
-                .map(|of| BoundStanding::beside(so_far.in_flight, so_far.may_be_at_work(), of)),
+            in_flight: in_flight.map(|of| BoundStanding::beside(so_far.in_flight, may_be_at_work, of)),
+            lost_at_work,
             max_in_flight_at_aws: max_in_flight.filter(|_| !is_counted),
             damaged: max_damaged
                 .filter(|_| is_counted)

@@ -9,6 +9,7 @@ use crate::id::{Location, UnitId, WriterId};
 use crate::outcome::{LocationOutcome, NodeOutcome};
 use crate::port::{ExecutionStatus, PortErrorKind};
 use crate::request::{Dispatch, EmptyWave, Running};
+use crate::slip::{Slip, slips};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod at_aws;
@@ -263,6 +264,17 @@ fn may_be_at_work(state: &State) -> u64 {
         .sum()
 }
 
+/// How many of these nodes are lost and may be at work at the last record, by the locations one by one.
+fn lost_at_work(state: &State, is: impl Fn(&crate::id::NodeId) -> bool) -> u64 {
+    if slips(Slip::LostTakesNoRoom) {
+        return 0; // a test of what shows then
+    }
+    let settled = state.locations().filter_map(|(.., at)| at.settled.as_ref());
+    let lost = settled.flat_map(|settled| &settled.not_well.may_run_until);
+    lost.filter(|(node, until)| is(node) && **until > state.last_at())
+        .count() as u64
+}
+
 /// For how many more nodes there is room under the bounds on the fleet; `None`: for any number.
 fn room(state: &State) -> Option<u64> {
     let fleet = state.plan().fleet?;
@@ -274,7 +286,8 @@ fn room(state: &State) -> Option<u64> {
         matches!(outcome, NodeOutcome::Failed | NodeOutcome::Lost)
     });
     let left = |bound: Option<u32>, taken: u64| bound.map(|bound| u64::from(bound).saturating_sub(taken));
-    let in_flight_left = left(fleet.max_in_flight, in_flight + may_be_at_work(state));
+    let at_work = in_flight + may_be_at_work(state) + lost_at_work(state, |_| true);
+    let in_flight_left = left(fleet.max_in_flight, at_work);
     let damage_left = left(fleet.max_damaged, in_flight + unknown + damaged);
     in_flight_left.into_iter().chain(damage_left).min()
 }
@@ -537,7 +550,8 @@ fn value_without_room(state: &State, unit: &UnitState) -> Option<Lack> {
         }
         let left =
             |bound: Option<u32>, taken: u64| bound.map_or(u64::MAX, |of| u64::from(of).saturating_sub(taken));
-        let room = left(value.max_in_flight, in_flight + unknown)
+        let lost = lost_at_work(state, |node| value.nodes.contains(node));
+        let room = left(value.max_in_flight, in_flight + unknown + lost)
             .min(left(value.max_damaged, in_flight + unknown + at_rest + damaged));
         if needed > room {
             if in_flight > 0 {

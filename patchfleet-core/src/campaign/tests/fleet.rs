@@ -139,6 +139,26 @@ pub(super) struct Begun {
     pub(super) to: Timestamp,
 }
 
+/// How long what was begun on a node may run on after its command has expired.
+pub(super) const MAY_RUN_ON: SignedDuration = SignedDuration::from_hours(3);
+
+impl Begun {
+    /// Its nodes that are at work then, or may be: on a lost one the script may run on for three hours.
+    pub(super) fn at_work<'a>(
+        &'a self,
+        at: Timestamp,
+        fates: &'a BTreeMap<NodeId, Fate>,
+    ) -> impl Iterator<Item = &'a NodeId> {
+        self.nodes.iter().filter(move |node| {
+            let until = match fates[*node] {
+                Fate::Lost => self.to + MAY_RUN_ON,
+                _ => self.to,
+            };
+            self.from <= at && at < until
+        })
+    }
+}
+
 pub(super) fn begun(world: &World) -> Vec<Begun> {
     let executions = world.executions().into_iter();
     executions
@@ -159,10 +179,10 @@ pub(super) fn assert_bounded(world: &World, fates: &BTreeMap<NodeId, Fate>, boun
     }
     assert!(times.values().all(|n| *n == 1), "{case}: begun twice: {times:?}");
     for one in &begun {
-        let open = begun
+        let open: usize = begun
             .iter()
-            .filter(|other| other.from <= one.from && one.from < other.to);
-        let open: usize = open.map(|other| other.nodes.len()).sum();
+            .map(|other| other.at_work(one.from, fates).count())
+            .sum();
         if let Some(bound) = bounds.in_flight {
             assert!(open <= bound as usize, "{case}: {open} in flight, of {bound}");
         }

@@ -233,7 +233,7 @@ fn a_wave_has_as_many_locations_at_once_as_it_says() {
 }
 
 /// Two waves of locations with these nodes, under these bounds of the first. The whole has none but what makes starts name nodes.
-fn bounded(first: &[Vec<Fate>], second: &[Vec<Fate>], own: Value) -> World {
+pub(super) fn bounded(first: &[Vec<Fate>], second: &[Vec<Fate>], own: Value) -> World {
     let all: Vec<Vec<Fate>> = first.iter().chain(second).cloned().collect();
     let bounds = Bounds {
         damaged: Some(50),

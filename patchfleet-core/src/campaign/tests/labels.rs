@@ -140,7 +140,8 @@ fn assert_bounded(tag: &Tag, in_flight: Option<u32>, damaged: Option<u32>, case:
         counts
     };
     for one in &all {
-        for (value, open) in of_value(at_the_start_of(&all, one).collect()) {
+        let at_work = all.iter().flat_map(|other| other.at_work(one.from, &tag.fates));
+        for (value, open) in of_value(at_work.collect()) {
             let bound = in_flight.unwrap_or(u32::MAX);
             assert!(open <= bound, "{case}: {open} of {value:?} in flight, of {bound}");
         }
@@ -234,7 +235,7 @@ fn a_service_that_may_lose_no_more_nodes_is_left_and_the_others_go_on() {
         Some(StopReason::Label { others: 0, .. })
     ));
     assert_eq!(
-        state.labels()[0].to_string(),
+        state.labels(state.last_at())[0].to_string(),
         "by tag:Service: 0 values with nodes in flight, 1 with damaged ones, 1 used up"
     );
     assert_eq!(State::from_records(&tag.world.records()).as_ref(), Ok(&state));
@@ -274,7 +275,7 @@ fn each_account_may_lose_so_many() {
         begun(&tag.world).iter().map(|one| one.nodes.len()).sum::<usize>(),
         4
     );
-    let used_up = &state.labels()[0].used_up;
+    let used_up = &state.labels(state.last_at())[0].used_up;
     let used_up: Vec<_> = used_up
         .iter()
         .map(|stop| stop.value.as_deref().unwrap())
@@ -452,7 +453,7 @@ fn a_retry_of_reading_gives_a_value_its_room_back() {
         .unwrap()
         .insert(first.clone(), Script::Sealed);
     let state = tag.world.run();
-    assert_eq!(state.labels()[0].used_up.len(), 1);
+    assert_eq!(state.labels(state.last_at())[0].used_up.len(), 1);
     tag.world
         .aws
         .scripts
@@ -462,5 +463,5 @@ fn a_retry_of_reading_gives_a_value_its_room_back() {
     tag.world.clock.advance(SignedDuration::from_mins(1));
     let driver = tag.world.driver(3);
     let read = finish(driver.collect_again(tag.world.campaign())).unwrap();
-    assert_eq!(read.state.labels()[0].used_up, []);
+    assert_eq!(read.state.labels(state.last_at())[0].used_up, []);
 }

@@ -8,6 +8,7 @@ use crate::id::NodeId;
 use crate::outcome::NodeOutcome;
 use crate::plan::{LeftBound, LeftBounds, LeftOfFleet, Retried, resolve_fleet};
 use crate::request::Selector;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 fn named(
@@ -26,6 +27,11 @@ fn named(
 
 fn node(n: u32) -> NodeId {
     Node::well(n).id
+}
+
+/// Once nothing of it can be at work any more.
+fn later(state: &State) -> Timestamp {
+    state.last_at() + SignedDuration::from_hours(4)
 }
 
 fn damaged(left: &LeftBounds) -> (u32, u32) {
@@ -52,7 +58,7 @@ fn what_is_damaged_counts_against_a_retry_and_what_was_not_run_does_not() {
     let state = world.run();
     let fates = [(node(0), NodeOutcome::Failed), (node(1), NodeOutcome::Lost)];
     let again = named(&state, NodeOutcome::is_damaged, &fates);
-    let left = state.bounds_left(again.clone(), 1);
+    let left = state.bounds_left(again.clone(), 1, later(&state));
     assert_eq!(damaged(&left), (3, 3));
     assert_eq!(left.again, Vec::from_iter(again));
     let unreached = left.fleet.unwrap().max_unreached.unwrap();
@@ -61,10 +67,13 @@ fn what_is_damaged_counts_against_a_retry_and_what_was_not_run_does_not() {
         (0, 6),
         "a bound is no more than there are nodes"
     );
-    let kept_out = state.bounds_left(BTreeSet::new(), 0).fleet.unwrap();
+    let kept_out = state
+        .bounds_left(BTreeSet::new(), 0, later(&state))
+        .fleet
+        .unwrap();
     assert_eq!(kept_out.max_unreached.unwrap().used, 1, "nobody tries it again");
     assert_eq!(kept_out.nodes, 6);
-    assert!(state.has_used_up_bounds());
+    assert!(state.has_used_up_bounds(later(&state)));
     for outcome in [
         NodeOutcome::NotRun,
         NodeOutcome::Unreached,
@@ -88,8 +97,8 @@ fn a_campaign_with_room_left_has_used_no_bound_up() {
         bounds,
     );
     let state = world.run();
-    assert!(!state.has_used_up_bounds());
-    let left = state.bounds_left(BTreeSet::new(), 0);
+    assert!(!state.has_used_up_bounds(later(&state)));
+    let left = state.bounds_left(BTreeSet::new(), 0, later(&state));
     assert_eq!(damaged(&left), (2, 3));
     let in_flight = left.fleet.unwrap().max_in_flight.unwrap();
     assert_eq!(
@@ -112,6 +121,7 @@ fn retry(fates: Vec<Fate>, again: &[u32]) -> State {
     let fleet = LeftOfFleet {
         nodes: 50,
         max_in_flight: None,
+        lost_at_work: None,
         max_damaged: Some(LeftBound::new(5, 4)),
         max_unreached: None,
     };
@@ -147,7 +157,7 @@ fn a_retry_of_a_retry_has_the_bounds_of_the_first_campaign_and_counts_no_node_tw
     // Of the two that were damaged one is well now, and one failed again.
     let state = retry(vec![Fate::Well, Fate::Fails], &[0, 1]);
     assert_eq!(state.plan().fleet.unwrap().max_damaged, Some(2), "room for both");
-    let left = state.bounds_left([node(1)].into(), 0);
+    let left = state.bounds_left([node(1)].into(), 0, later(&state));
     assert_eq!(damaged(&left), (3, 5));
     assert_eq!(left.fleet.unwrap().nodes, 50);
 }
@@ -165,7 +175,7 @@ fn a_damaged_node_that_a_retry_did_not_come_to_counts_still() {
         assert!(state.is_counted(&node(n), None));
         assert!(!state.is_counted(&node(n), Some(NodeOutcome::PendingReboot)));
     }
-    assert_eq!(damaged(&state.bounds_left(again, 0)), (5, 5));
+    assert_eq!(damaged(&state.bounds_left(again, 0, later(&state))), (5, 5));
 }
 
 #[test]
@@ -176,7 +186,7 @@ fn each_value_of_a_label_has_what_the_first_campaign_left_of_it() {
         vec![(Fate::Well, b)],
     ];
     let state = of_service(&locations, Some(2), Some(2)).run();
-    let left = state.bounds_left([node(0)].into(), 0);
+    let left = state.bounds_left([node(0)].into(), 0, later(&state));
     assert!(left.fleet.is_none());
     let values: Vec<_> = left.labels[0]
         .iter()
@@ -191,14 +201,16 @@ fn each_value_of_a_label_has_what_the_first_campaign_left_of_it() {
         })
         .collect();
     assert_eq!(values, [("a", 1, 0, 1), ("b", 0, 0, 0)]);
-    assert!(!state.has_used_up_bounds());
+    assert!(!state.has_used_up_bounds(later(&state)));
 }
 
 #[test]
 fn a_value_that_is_used_up_matters_where_nodes_of_it_were_not_run() {
     let (a, b) = (Some("a"), Some("b"));
     let all_run = [vec![(Fate::Fails, a)], vec![(Fate::Well, b)]];
-    assert!(!of_service(&all_run, None, Some(1)).run().has_used_up_bounds());
+    let state = of_service(&all_run, None, Some(1)).run();
+    assert!(!state.has_used_up_bounds(later(&state)));
     let one_left = [vec![(Fate::Fails, a), (Fate::Well, a)], vec![(Fate::Well, b)]];
-    assert!(of_service(&one_left, None, Some(1)).run().has_used_up_bounds());
+    let state = of_service(&one_left, None, Some(1)).run();
+    assert!(state.has_used_up_bounds(later(&state)));
 }

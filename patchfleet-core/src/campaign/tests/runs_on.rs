@@ -158,13 +158,24 @@ fn a_start_that_waits_for_such_a_place_says_so() {
     let units: Vec<&[u32]> = alone.iter().map(|unit| &unit[..]).collect();
     let world = world(&units, 2, 2, 4);
     let state = world.run();
-    assert_eq!(state.fleet().unwrap().at_aws.unwrap().running_at_expiry, 1);
+    assert_eq!(
+        state
+            .fleet(state.last_at())
+            .unwrap()
+            .at_aws
+            .unwrap()
+            .running_at_expiry,
+        1
+    );
     let records = world.records();
     let told = (1..records.len()).find_map(|n| {
         let state = State::from_records(&records[..n]).unwrap();
         let holds = state.holds(state.last_at());
         let held = holds.into_iter().find(|hold| hold.rule == Rule::Fleet);
-        Some((held?.reason.to_string(), state.fleet().unwrap().to_string()))
+        Some((
+            held?.reason.to_string(),
+            state.fleet(state.last_at()).unwrap().to_string(),
+        ))
     });
     let (why, standing) = told.unwrap();
     assert_eq!(
@@ -302,7 +313,7 @@ fn a_retry_has_what_those_that_run_on_leave_of_the_bound() {
     let world = world(&units, 3, 1, 3);
     let state = world.run();
     let left = state
-        .bounds_left(BTreeSet::new(), 0)
+        .bounds_left(BTreeSet::new(), 0, state.last_at())
         .fleet
         .unwrap()
         .max_in_flight

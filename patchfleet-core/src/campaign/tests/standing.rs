@@ -156,7 +156,7 @@ fn each_bound_on_the_fleet_says_what_is_used_and_left() {
     let unit = &world.plan.units[0];
     let named = unit.nodes.as_ref().unwrap().len();
     let state = after(&world, vec![intended(unit, 1)]);
-    let fleet = state.fleet().unwrap();
+    let fleet = state.fleet(state.last_at()).unwrap();
     assert_eq!(
         fleet.in_short(),
         format!(
@@ -188,7 +188,10 @@ fn a_bound_that_aws_keeps_says_how_it_is_kept_and_how_many_places_for_locations_
     plan.fleet = resolve_fleet(&plan.request, None, &plan.locations, Some(2)).unwrap();
     world.agree();
     let unit = &world.plan.units[0];
-    let standing = |events| after(&world, events).fleet().unwrap();
+    let standing = |events| {
+        let state = after(&world, events);
+        state.fleet(state.last_at()).unwrap()
+    };
     assert_eq!(
         standing(vec![]).to_string(),
         "of the fleet's nodes in flight at most 2 (AWS keeps 1 at once in a location), locations at once 0 of 2 (2 left)"
@@ -210,6 +213,7 @@ fn a_bound_that_aws_keeps_says_how_it_is_kept_and_how_many_places_for_locations_
         (&json["max_in_flight"], &json["left"]["in_flight"]),
         (&Value::Null, &Value::Null)
     );
-    let over = world.run().fleet().unwrap().in_short();
+    let state = world.run();
+    let over = state.fleet(state.last_at()).unwrap().in_short();
     assert!(over.ends_with("locations at once 0 of 2 (2 left)"), "{over}");
 }

@@ -174,7 +174,7 @@ impl Course {
             allowed: state.plan().location_errors(),
         };
         let fleet = state
-            .fleet()
+            .fleet(state.last_at())
             .map_or_else(String::new, |fleet| format!("; {fleet}"));
         let row = state
             .failures_in_a_row()

@@ -96,7 +96,8 @@ pub(super) fn room(state: &State, id: UnitId) -> Option<u64> {
     let here = nodes_in(state, wave, |outcome| is_damage(outcome) || outcome.is_unknown());
     let anywhere = may_be_at_work(state);
     let [most, damaged] = bounds(state, wave);
-    let of_flight = most.map(|most| most.saturating_sub(in_flight + anywhere));
+    let at_work = in_flight + anywhere + lost_at_work(state, |_| true);
+    let of_flight = most.map(|most| most.saturating_sub(at_work));
     let of_damage = damaged.map(|damaged| damaged.saturating_sub(in_flight + here));
     of_flight.into_iter().chain(of_damage).min()
 }

@@ -441,6 +441,7 @@ pub(super) fn whole() -> Writing {
         detail: String::new(),
         not_well: serde_json::from_value(serde_json::json!({
             "damaged": ["i-00000000000000001"], "unknown": ["i-00000000000000002"],
+            "may_run_until": {"i-00000000000000001": "2026-03-02T01:00:00Z"},
         }))
         .unwrap(),
         rows: Some("0123456789abcdef".parse().unwrap()),
