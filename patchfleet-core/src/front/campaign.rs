@@ -29,7 +29,8 @@ pub struct Campaign {
 pub struct ReadAgain {
     /// The campaign's report, with what was read.
     pub report: Report,
-    /// How many locations have all their results now that could not be read before.
+    /// How many locations have all their results now that could not be read before, or whose rows had been lost, and of how many more is
+    /// known of lost nodes.
     pub read: u32,
     /// What still cannot be read.
     pub unread: Vec<StillUnread>,
@@ -165,8 +166,8 @@ impl Campaign {
         Ok(self.report_of(&state).await?)
     }
 
-    /// Reads the results again that could not be read, also when it is over. Starts nothing. Once it is over, patches that
-    /// failed or are missing and have no name yet are asked for by name as well.
+    /// Reads the results again that could not be read, and those of lost nodes, whose agents may answer again, also when it is over.
+    /// Starts nothing. Once it is over, patches that failed or are missing and have no name yet are asked for by name as well.
     ///
     /// # Errors
     ///

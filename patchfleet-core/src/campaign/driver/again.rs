@@ -9,8 +9,7 @@ use crate::campaign::facts::cancel_seen;
 use crate::campaign::notice::Tried;
 use crate::campaign::{Event, State};
 use crate::id::{CampaignId, Location, RowsDigest, UnitId};
-use crate::outcome::LocationOutcome;
-use crate::outcome::NodeRow;
+use crate::outcome::{LocationOutcome, NodeOutcome, NodeRow, Tally};
 use crate::port::PortResult;
 use jiff::SignedDuration;
 use std::collections::BTreeSet;
@@ -21,7 +20,8 @@ use std::collections::BTreeSet;
 pub struct Recollected {
     /// The campaign, with what was read.
     pub state: State,
-    /// How many locations have all their results now that could not be read before, or whose rows had been lost.
+    /// How many locations have all their results now that could not be read before, or whose rows had been lost, and of how many more is
+    /// known of lost nodes.
     pub read: u32,
     /// What still cannot be read, or not whole: what is known of other nodes there is kept.
     pub unread: Vec<StillUnread>,
@@ -38,8 +38,9 @@ pub struct StillUnread {
 }
 
 impl Driver {
-    /// Reads the results again that could not be read when their locations settled. Starts nothing, and claims no
-    /// name. Of a campaign that is over, patches that have no name yet are asked for by name, for a minute at most.
+    /// Reads the results again that could not be read when their locations settled, and those of lost nodes, whose agents may answer
+    /// again. Starts nothing, and claims no name. Of a campaign that is over, patches that have no name yet are asked for by name, for a
+    /// minute at most.
     ///
     /// The campaign may be over, or be driven by somebody else meanwhile.
     ///
@@ -76,6 +77,7 @@ impl Driver {
         read = read.saturating_add(u32::try_from(whole).unwrap_or(u32::MAX));
         unread.extend(mended.lost.into_iter().filter(|lost| is_new(&lost.location)));
         drive.name_again().await;
+        read = read.saturating_add(Box::pin(drive.read_lost_again()).await?);
         let state = drive.into_state();
         Ok(Recollected { state, read, unread })
     }
@@ -173,6 +175,23 @@ impl Drive<'_> {
         Ok(kept.into_iter().filter(is_own).collect())
     }
 
+    /// Reads the results of lost nodes again, whose agents may answer again. Gives of how many locations more is known now.
+    async fn read_lost_again(&mut self) -> Result<u32, DriveError> {
+        let mut read = 0_u32;
+        for (unit, location) in self.state.with_lost_nodes() {
+            // Results of it were read once, so it is no news that nothing more can be read.
+            let reading = self.read_again(unit, &location).await.ok();
+            if let Some(reading) = reading.filter(|reading| reading.unread.is_none())
+                && self.tells_of_lost(unit, &location, &reading.settlement)
+            {
+                let digest = NodeRow::digest(&reading.settlement.rows);
+                self.replace(unit, &location, reading.settlement, digest).await?;
+                read = read.saturating_add(1);
+            }
+        }
+        Ok(read)
+    }
+
     /// Whether this says of more nodes what became of them than the log does. What the rows kept is in it, so
     /// only nodes whose rows are missing are weighed by their number.
     fn tells_more(&self, unit: UnitId, location: &Location, settlement: &Settlement) -> bool {
@@ -181,6 +200,19 @@ impl Drive<'_> {
         at.and_then(|at| at.settled.as_ref()).is_some_and(|known| {
             settlement.nodes.unknown() < known.nodes.unknown()
                 && settlement.nodes.total() >= known.nodes.total()
+        })
+    }
+
+    /// Whether this says something else of lost nodes than the log does: what they came to, or that nothing runs there any more.
+    fn tells_of_lost(&self, unit: UnitId, location: &Location, settlement: &Settlement) -> bool {
+        let unit = self.state.units().get(&unit);
+        let at = unit.and_then(|unit| unit.locations.get(location));
+        at.and_then(|at| at.settled.as_ref()).is_some_and(|known| {
+            let lost = |nodes: &Tally| nodes.count(NodeOutcome::Lost);
+            let not_well = self.state.not_well(&settlement.rows);
+            let is_news = lost(&settlement.nodes) < lost(&known.nodes)
+                || not_well.may_run_until != known.not_well.may_run_until;
+            is_news && lost(&known.nodes) > 0 && settlement.nodes.total() >= known.nodes.total()
         })
     }
 
@@ -229,7 +261,9 @@ impl Drive<'_> {
         mut digest: Option<RowsDigest>,
     ) -> Result<(), DriveError> {
         let mut raced = false;
-        while self.state.unread().contains(&(unit, location.clone())) {
+        while self.state.unread().contains(&(unit, location.clone()))
+            || self.tells_of_lost(unit, location, &settlement)
+        {
             self.put_again(unit, location, &settlement).await?;
             // Somebody may drive the campaign meanwhile, and must begin nothing after a cancel.
             let cancel = cancel_seen(&self.state, unit, location, &settlement);

@@ -52,7 +52,7 @@ pub(super) fn merged(again: Settlement, before: Vec<NodeRow>, goal: Goal) -> Set
     for row in before {
         let says = Says::from(row.outcome);
         let keep = match rows.get(&row.node) {
-            Some(read) => says > Says::from(read.outcome),
+            Some(read) => says > Says::from(read.outcome) || stays_lost(&row, read),
             None => says == Says::Result || (partial && says > Says::Nothing),
         };
         if let (false, Some(read)) = (keep, rows.get_mut(&row.node)) {
@@ -89,6 +89,12 @@ pub(super) fn merged(again: Settlement, before: Vec<NodeRow>, goal: Goal) -> Set
         rows: rows.into_values().collect(),
         ..again
     }
+}
+
+/// Whether a node that was lost is so still: its agent answers, and has nothing to tell of what the command may have begun there.
+fn stays_lost(before: &NodeRow, read: &NodeRow) -> bool {
+    let tells_nothing = matches!(read.outcome, NodeOutcome::Unreached | NodeOutcome::NotRun);
+    before.outcome == NodeOutcome::Lost && tells_nothing
 }
 
 /// Keeps the names that were read before, if this time they could not be read, and the patch state is still the report

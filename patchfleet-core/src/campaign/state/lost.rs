@@ -4,12 +4,14 @@
 //! takes at most, and nobody tells. So until then it is in flight as far as such a bound goes, as one that is `running_at_expiry` is for
 //! good. Its place is free once that time is past, or once results that are read again say what it came to.
 
-use super::{State, UnitState};
+use super::{StartState, State, UnitState};
 use crate::campaign::NotWell;
 use crate::campaign::ledger::Lost;
-use crate::outcome::{LostAtWork, NodeRow};
+use crate::id::{Location, UnitId};
+use crate::outcome::{LostAtWork, NodeOutcome, NodeRow};
 use crate::slip::{Slip, slips};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 impl State {
     /// The nodes that do not end well, as the log is to have them: those that a bound has to know.
@@ -40,6 +42,20 @@ impl State {
     pub(super) fn cells_of_lost(&self, now: Timestamp) -> impl Iterator<Item = u32> {
         let cells = self.ledger.lost.cells(now);
         cells.filter(|_| !slips(Slip::LostTakesNoRoom))
+    }
+
+    /// The settled locations that have lost nodes, whose agents may answer again, without those that are unread for another reason.
+    pub(in crate::campaign) fn with_lost_nodes(&self) -> Vec<(UnitId, Location)> {
+        let unread: BTreeSet<(UnitId, Location)> = self.unread().into_iter().collect();
+        let lost = self.locations().filter(|(unit, _, at)| {
+            let started = |unit: &UnitState| matches!(unit.start, StartState::Started { .. });
+            let settled = at.settled.as_ref();
+            settled.is_some_and(|settled| settled.nodes.count(NodeOutcome::Lost) > 0)
+                && self.units.get(unit).is_some_and(started)
+        });
+        lost.map(|(unit, location, _)| (unit, location.clone()))
+            .filter(|at| !unread.contains(at))
+            .collect()
     }
 
     /// What a unit adds to them, once it has settled.

@@ -400,3 +400,82 @@ fn a_retry_has_less_of_the_bound_while_what_the_campaign_lost_may_be_at_work() {
     assert_eq!(left(state.last_at()), (1, true));
     assert_eq!(left(state.last_at() + MAY_RUN_ON), (0, false));
 }
+
+/// The lost node's agent answers again, and what it came to can be read.
+fn answers(world: &World, patches: [u32; 3]) {
+    let first = world.plan.locations[0].location();
+    let there = Node {
+        status: "DeliveryTimedOut",
+        patches: Some(patches),
+        ..Node::well(0)
+    };
+    world
+        .aws
+        .scripts
+        .lock()
+        .unwrap()
+        .insert(first, Script::Nodes(vec![there]));
+}
+
+#[test]
+fn once_results_say_what_it_came_to_its_place_is_free() {
+    let probe = one_at_a_time(&[LOST, WELL]);
+    probe.run();
+    let ended = begun(&probe)[0].to;
+    let world = one_at_a_time(&[LOST, WELL]);
+    let drives = world.driver(1);
+    finish(drives.begin(world.campaign(), &world.plan)).unwrap();
+    let mut run = ByHand::new(drives.run(world.campaign()));
+    run.until(|| world.clock.now() > ended + MINUTE * 30);
+    let found = finish(world.driver(2).collect_again(world.campaign())).unwrap();
+    assert_eq!(
+        (found.read, found.unread.len()),
+        (0, 0),
+        "its agent is silent still"
+    );
+    let records = world.records().len();
+    answers(&world, [0, 0, 0]);
+    let read_at = world.clock.now();
+    let found = finish(world.driver(3).collect_again(world.campaign())).unwrap();
+    assert_eq!((found.read, found.unread.len()), (1, 0));
+    assert_eq!(world.records().len(), records + 1);
+    let state = run.end().unwrap();
+    let second = begun(&world)[1].from;
+    assert!(read_at <= second && second <= read_at + MINUTE * 3, "{second}");
+    assert_eq!(state.finished().unwrap().0, FinishedOutcome::Succeeded);
+}
+
+#[test]
+fn a_lost_node_whose_agent_answers_and_tells_nothing_keeps_its_place() {
+    let world = one_at_a_time(&[LOST]);
+    world.run();
+    let first = world.plan.locations[0].location();
+    let there = Node {
+        status: "DeliveryTimedOut",
+        patches: None,
+        ..Node::well(0)
+    };
+    world
+        .aws
+        .scripts
+        .lock()
+        .unwrap()
+        .insert(first, Script::Nodes(vec![there]));
+    let found = finish(world.driver(2).collect_again(world.campaign())).unwrap();
+    assert_eq!((found.read, found.unread.len()), (0, 0));
+    assert!(found.state.lost_at_work(found.state.last_at()).is_some());
+}
+
+#[test]
+fn a_campaign_that_is_over_is_told_what_its_lost_nodes_came_to() {
+    let world = one_at_a_time(&[LOST]);
+    world.run();
+    answers(&world, [2, 0, 0]);
+    let found = finish(world.driver(2).collect_again(world.campaign())).unwrap();
+    assert_eq!(found.read, 1);
+    assert_eq!(found.state.lost_at_work(found.state.last_at()), None);
+    let (.., at) = found.state.locations().next().unwrap();
+    assert_eq!(at.settled.as_ref().unwrap().nodes.count(NodeOutcome::Failed), 1);
+    let again = finish(world.driver(3).collect_again(world.campaign())).unwrap();
+    assert_eq!(again.read, 0, "there is nothing left to read");
+}
