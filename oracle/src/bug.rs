@@ -161,6 +161,13 @@ fn may_slip(slip: Slip, draft: &Draft) -> bool {
             let label = wish.label.is_some_and(|label| label.damaged.is_some());
             (fleet || label) && (is_denied || course.faults.iter().any(|fault| fault.of == Of::Results))
         }
+        Slip::LostTakesNoRoom => {
+            // Its agent falls silent while it is at work.
+            let is_silenced = draft.hands.iter().any(|hand| hand.deed == Deed::LoseAgent);
+            let fleet = wish.fleet.is_some_and(|fleet| fleet.in_flight.is_some());
+            let label = wish.label.is_some_and(|label| label.in_flight.is_some());
+            is_silenced && (fleet || label) && wish.bounds_name_nodes()
+        }
         Slip::SendsLate => !course.faults.is_empty() || !course.pauses.is_empty(),
         Slip::TakesEveryNode => {
             let is_a_part = matches!(wish.selector, Selector::Group | Selector::Tags);

@@ -242,6 +242,14 @@ fn a_node_of_which_nothing_is_known_and_that_takes_no_room_is_noticed() {
 }
 
 #[test]
+fn a_lost_node_on_which_a_script_may_run_on_and_that_takes_no_room_is_noticed() {
+    assert_noticed(
+        Mix::Calm,
+        &[(Bug::Slips(Slip::LostTakesNoRoom), "at work at once, allowed are")],
+    );
+}
+
+#[test]
 fn a_start_that_is_sent_late_is_noticed() {
     assert_noticed(
         Mix::Rough,

@@ -5,7 +5,7 @@
 
 use crate::draft::Deed;
 use crate::run::{Done, Run};
-use crate::starts::{end, time};
+use crate::starts::{Pair, end, place, time};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,22 +39,47 @@ pub(super) fn all_open(run: &Run) -> Vec<AtWork<'_>> {
     began(run.all_commands(), end)
 }
 
+/// What a command began on a node whose agent fell silent may run on for so long after the command's end: for one turn, whose step may
+/// take two hours, or one where a cutoff leaves no time for two.
+fn may_run_on(run: &Run) -> SignedDuration {
+    SignedDuration::from_hours(if run.draft.wish.cutoff.is_some() { 2 } else { 3 })
+}
+
 /// Until when an invocation is at work. Where the campaign holds its nodes' places, a script that runs on after its command has
-/// expired holds one as long as it does. Where AWS paces the nodes, nobody can hold a place back for it. A node that went down is at
+/// expired holds one as long as it does. If somebody took the node's agent away, nobody knows for how long that is, and it holds one
+/// for as long as it may. Where AWS paces the nodes, nobody can hold a place back for it. A node that went down is at
 /// work on nothing, and AWS's word on when it was given up is the last one.
 fn in_truth(run: &Run) -> impl Fn(&Value) -> Timestamp {
-    let down: BTreeSet<String> = run
-        .nodes()
-        .into_iter()
-        .filter(|(_, node)| node["online"] == false)
-        .map(|(id, _)| id.to_owned())
-        .collect();
-    let is_kept = run.draft.wish.bounds_name_nodes() && !is_taken_away(run);
+    let places_of = |deeds: &[Deed]| -> BTreeSet<Pair> {
+        let hands = run.draft.hands.iter().filter(|hand| deeds.contains(&hand.deed));
+        hands.map(|hand| hand.location(&run.draft)).collect()
+    };
+    let stopped = places_of(&[Deed::Stop, Deed::Terminate, Deed::Start]);
+    let silenced = places_of(&[Deed::LoseAgent, Deed::GainAgent]);
+    let mut down: BTreeSet<String> = BTreeSet::new();
+    let mut silent: BTreeSet<String> = BTreeSet::new();
+    for (id, node) in run.nodes() {
+        let is_silent = silenced.contains(&place(node));
+        let went_down = node["online"] == false && !(is_silent && node["reachability"] == "offline");
+        if went_down || stopped.contains(&place(node)) {
+            down.insert(id.to_owned());
+        } else if is_silent {
+            silent.insert(id.to_owned());
+        }
+    }
+    let (is_kept, may_run_on) = (run.draft.wish.bounds_name_nodes(), may_run_on(run));
     move |one| {
-        let counts = is_kept && !down.contains(one["node"].as_str().unwrap());
+        let (node, ended) = (one["node"].as_str().unwrap(), end(one));
+        if !is_kept || down.contains(node) {
+            return ended;
+        }
         let until = one["at_work_until"].as_str();
         let until = until.map_or(Timestamp::MAX, |at| at.parse().unwrap());
-        end(one).max(if counts { until } else { Timestamp::MIN })
+        let until = match silent.contains(node) {
+            true => until.min(ended.saturating_add(may_run_on).unwrap()),
+            false => until,
+        };
+        ended.max(until)
     }
 }
 
