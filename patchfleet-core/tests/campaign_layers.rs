@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. A module may use any that stands before it.
-const LAYERS: [&str; 27] = [
+const LAYERS: [&str; 28] = [
     "event",
     "store",
     "clocks",
@@ -28,6 +28,7 @@ const LAYERS: [&str; 27] = [
     "timers",
     "strays",
     "memory",
+    "hidden",
     "start",
     "dispatch",
     "summary",

@@ -118,8 +118,11 @@ pub enum Event {
     },
     /// A driver that stops for now has looked for starts that the log may have lost, and cannot tell yet whether there
     /// are any: it cannot be seen, or AWS may show only later what was sent. Whoever goes on within a quarter of an hour
-    /// counts from here. Written at most every five minutes.
+    /// counts from here. Written at most every five minutes. A driver that goes on elsewhere says only since when it cannot be seen.
     StillLooking {
+        /// Whether it goes on elsewhere. Who comes next looks by itself then.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        elsewhere: bool,
         /// Why it cannot be seen; `None`: AWS answered, and so soon that it does not count.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failed: Option<PortErrorKind>,

@@ -72,6 +72,8 @@ pub(super) struct Sweep {
     pub(super) failures: Failures,
     /// The same by what AWS said. A refusal to look says nothing of a start and may pass by itself, so `failures` has it as that.
     pub(super) said: Failures,
+    /// Since when none of this driver's looks was answered.
+    pub(super) failing_since: Option<Timestamp>,
     /// Whether AWS has answered, be it too early.
     pub(super) is_answered: bool,
     /// Whether AWS has answered, and so late that nothing that was sent before can be missing.

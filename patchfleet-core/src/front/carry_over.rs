@@ -39,6 +39,7 @@ impl Campaigns {
 
     async fn last_window(&self, request: &PatchRequest) -> Result<LastWindow, CampaignError> {
         let store = self.watched_store();
+        let order = store.order(&request.name).await?;
         let list = store.campaigns(self.now()).await?;
         let of_name = list.campaigns.iter().filter(|one| one.request == request.name);
         let of_name: Vec<_> = of_name.collect();
@@ -49,7 +50,6 @@ impl Campaigns {
         let over = of_name.into_iter().filter(|one| {
             one.finished.is_some() && one.has_begun && !second_attempts.contains(&one.campaign)
         });
-        let order = store.order(&request.name).await?;
         let over: Vec<_> = over.collect();
         let last = match over.iter().all(|one| order.of(one.campaign).is_some()) {
             true => over.into_iter().max_by_key(|one| order.of(one.campaign)),
@@ -59,7 +59,7 @@ impl Campaigns {
         let Some(last) = last else {
             return Ok(LastWindow::Nothing);
         };
-        if let Some(damaged) = store.damaged_since(&list, last.campaign, &request.name).await? {
+        if let Some(damaged) = store.damaged_since((&list, &order), last.campaign) {
             return Ok(LastWindow::Damaged(damaged));
         }
         let state = store.load(last.campaign).await?;

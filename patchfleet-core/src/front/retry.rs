@@ -224,8 +224,9 @@ impl Campaigns {
                 .into_iter()
                 .map(|one| format!("{}: {}", one.subject, one.detail)),
         );
-        let tried_at = by_location.all.keys().cloned().collect();
-        let named = naming(request, nodes, of.location_errors_left(&tried_at));
+        // Where a node is silent it may not be tried.
+        let errors = of.location_errors_left(&by_location.answering);
+        let named = naming(request, nodes, errors);
         let retried = Retried {
             campaign: of.campaign(),
             request: Box::new(request.clone()),

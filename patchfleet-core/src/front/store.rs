@@ -153,8 +153,8 @@ impl Store {
     /// patched again that the newer one has brought to their goal.
     pub(super) async fn require_last(&self, of: &State, said: Said) -> Result<(), CampaignError> {
         let (campaign, name) = (of.campaign(), &of.plan().request.name);
-        let list = self.campaigns(of.last_at()).await?;
         let order = self.order(name).await?;
+        let list = self.campaigns(of.last_at()).await?;
         let newer = list.campaigns.iter().filter(|one| {
             let is_after = order.is_after(one.campaign, campaign);
             let is_newer = is_after.unwrap_or(one.planned_at > of.planned_at());
@@ -163,7 +163,7 @@ impl Store {
         let newer = newer.max_by_key(|one| (order.of(one.campaign), one.planned_at));
         let newer = match newer {
             Some(newer) => Some(newer.campaign),
-            None => self.damaged_since(&list, campaign, name).await?,
+            None => self.damaged_since((&list, &order), campaign),
         };
         let Some(newer) = newer else { return Ok(()) };
         let (code, instead) = match said {
@@ -185,35 +185,34 @@ impl Store {
         }))
     }
 
-    /// The last campaign of a name that is newer than this one and whose log is damaged or gone, so that nobody knows what it did.
-    pub(super) async fn damaged_since(
+    /// The last campaign of a name that is newer than this one and whose log is damaged or gone, so that nobody knows what it did. `order`
+    /// is as the name's log had it before the list was read: a campaign has a log before it has the name.
+    pub(super) fn damaged_since(
         &self,
-        list: &CampaignList,
+        (list, order): (&CampaignList, &Order),
         than: CampaignId,
-        name: &RequestName,
-    ) -> PortResult<Option<CampaignId>> {
+    ) -> Option<CampaignId> {
         let damaged = list.damaged.iter().filter_map(|damaged| match &damaged.log {
             LogKey::Campaign(campaign) => Some(*campaign),
             LogKey::Name(_) => None,
         });
         let mut damaged: BTreeSet<CampaignId> = damaged.collect();
-        let order = self.order(name).await?;
         let there: BTreeSet<CampaignId> = list.campaigns.iter().map(|one| one.campaign).collect();
         damaged.extend(order.campaigns().filter(|one| !there.contains(one)));
         if damaged.is_empty() {
-            return Ok(None);
+            return None;
         }
         let Some(than) = order.of(than) else {
             // The name's log does not have it, so nobody knows which are newer.
-            return Ok(damaged.into_iter().next());
+            return damaged.into_iter().next();
         };
         let newer = damaged
             .into_iter()
             .filter_map(|campaign| Some((order.of(campaign)?, campaign)));
-        Ok(newer
+        newer
             .filter(|(at, _)| *at > than)
             .max()
-            .map(|(_, campaign)| campaign))
+            .map(|(_, campaign)| campaign)
     }
 
     /// Sees that a campaign of the request may begin here, and makes the store's place ready. Planning sees to it as

@@ -163,7 +163,7 @@ pub(super) fn resolve_in(
     let subject = format!("waves[{}].budget.fleet", wave.index);
     let nodes = all_counted(locations, &subject)?;
     let mut own_damaged = damaged.map(|rate| rate.as_count(nodes));
-    if wave.is_retried {
+    if wave.is_retried && damaged.and_then(MaxErrors::percent).is_some() {
         // A share that came to one node of the first campaign at least comes to one of the few that are left.
         own_damaged = own_damaged.map(|nodes| nodes.max(1));
     }

@@ -181,3 +181,55 @@ async fn a_gate_remembers_the_nodes_of_which_nothing_was_known_in_an_earlier_win
     let reports = nights(&clock, &request, &Store::in_memory(), 2).await;
     assert_eq!(commands_in_each(&clock)[3], 0, "{}", reports[1].to_text());
 }
+
+/// The window closes while the canary is at work. After that its location stops at its limit of errors, or nothing of what had no turn is
+/// left by the next window.
+#[tokio::test]
+async fn nodes_that_had_no_turn_do_not_dilute_a_gate_that_all_others_fail() {
+    for (limits, is_gone) in [
+        ("max_concurrency = 1, max_errors = 1", false),
+        ("max_concurrency = \"100%\", max_errors = \"100%\"", true),
+    ] {
+        let failing = "{ count = 10, patch = { minutes = 40.0, fails_first = 9 } }";
+        let few = "{ count = 3, patch = { minutes = 40.0, fails_first = 9 } }";
+        let clock = match is_gone {
+            false => nodes_in(&[("us-east-1", failing), ("eu-west-1", WELL)]),
+            true => nodes_in(&[
+                ("us-east-1", few),
+                ("us-east-2", few),
+                ("us-west-2", failing),
+                ("eu-west-1", WELL),
+            ]),
+        };
+        let request = request(&format!(
+            r#"
+            name = "weekly"
+            patch = {{ operation = "Install" }}
+            targets = {{ resource_group = "WebServers", regions = ["us-east-1", "us-east-2", "us-west-2", "eu-west-1"] }}
+            budget.nodes = {{ {limits} }}
+            budget.locations = {{ max_concurrency = 1, max_errors = "100%" }}
+            [[waves]]
+            name = "canary"
+            regions = ["us-east-1", "us-east-2", "us-west-2"]
+            gate = {{ max_failed = "40%" }}
+            "#
+        ))
+        .unwrap();
+        let store = Store::in_memory();
+        let first = nights(&clock, &request, &store, 1).await;
+        let nodes = &first[0].totals.nodes;
+        assert!(nodes.count(NodeOutcome::NotRun) > 1, "{}", first[0].to_text());
+        if is_gone {
+            let gone: Change =
+                serde_json::from_value(json!({ "terminate": { "regions": ["us-west-2"] } })).unwrap();
+            clock.with_world(|world| world.change(&gone).unwrap());
+        }
+        let campaigns = process(&clock, &store, 1);
+        let planning = Planning {
+            cutoff: Some(now(&clock) + SignedDuration::from_hours(7)),
+            ..window(&clock, 8)
+        };
+        let second = campaigns.run(campaign(2), &request, &planning).await;
+        assert_eq!(sent(&clock, "eu-west-1"), [], "{limits}: {second:?}");
+    }
+}

@@ -210,6 +210,35 @@ async fn as_many_locations_may_fail_in_each_window_as_the_share_of_all_of_them_a
     assert_eq!(regions.map(|region| sent(&clock, region).len()), [1; 5]);
 }
 
+/// The node that failed is silent, so that its location is not tried.
+#[tokio::test]
+async fn a_location_that_failed_and_is_not_tried_again_uses_up_the_share_of_those_that_may_fail() {
+    let regions = ["eu-west-1", "eu-west-2", "us-east-1", "us-east-2", "us-west-2"];
+    let fails = ["eu-west-1", "us-east-1"];
+    let world = regions.map(|region| (region, if fails.contains(&region) { FAILS } else { SLOW }));
+    let clock = nodes_in(&world);
+    let request = request(
+        r#"
+        name = "weekly"
+        patch = { operation = "Install" }
+        targets = { resource_group = "WebServers", regions = ["eu-west-1", "eu-west-2", "us-east-1", "us-east-2", "us-west-2"] }
+        policy = { offline = "skip" }
+        budget.nodes = { max_concurrency = "100%", max_errors = "100%" }
+        budget.locations = { max_concurrency = 1, max_errors = "20%" }
+        "#,
+    )
+    .unwrap();
+    let store = Store::in_memory();
+    let campaigns = process(&clock, &store, 1);
+    night(&campaigns, &clock, 1, &request).await;
+    change(&clock, json!({ "lose_agent": { "regions": ["eu-west-1"] } }));
+    let seen = now(&clock) + SignedDuration::from_mins(30);
+    ports(&clock).clock.sleep_until(seen).await;
+    assert_eq!(retry_of_the_first(&campaigns, &store).await, Ok(()));
+    // The second one that fails ends the retry.
+    assert_eq!(regions.map(|region| sent(&clock, region).len()), [1, 1, 1, 0, 0]);
+}
+
 #[tokio::test]
 async fn a_campaign_that_another_one_has_gone_on_with_is_not_gone_on_with_after_a_cancel() {
     let clock = nodes_in(&[("eu-west-1", SLOW), ("us-east-1", SLOW), ("us-east-2", SLOW)]);

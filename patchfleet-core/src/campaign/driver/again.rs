@@ -57,7 +57,10 @@ impl Driver {
             looked_at.insert(location.clone());
             let reason = match drive.read_again(unit, &location).await {
                 Ok(reading) => {
-                    if reading.unread.is_none() || drive.tells_more(unit, &location, &reading.settlement) {
+                    if reading.unread.is_none()
+                        || drive.tells_more(unit, &location, &reading.settlement)
+                        || drive.tells_of_lost(unit, &location, &reading.settlement)
+                    {
                         let digest = NodeRow::digest(&reading.settlement.rows);
                         drive.replace(unit, &location, reading.settlement, digest).await?;
                     }

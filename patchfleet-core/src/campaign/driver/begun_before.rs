@@ -77,7 +77,12 @@ impl<'d> Drive<'d> {
             return Ok(());
         }
         let (failed, detail) = failed.map_or((None, String::new()), |(kind, words)| (Some(kind), words));
-        let _ = self.append(vec![Event::StillLooking { failed, detail }]).await?;
+        let said = Event::StillLooking {
+            elsewhere: false,
+            failed,
+            detail,
+        };
+        let _ = self.append(vec![said]).await?;
         Ok(())
     }
 
@@ -87,8 +92,13 @@ impl<'d> Drive<'d> {
         let Some((kind, detail)) = self.blind.take().filter(|_| self.state.blind_since().is_none()) else {
             return Ok(());
         };
-        let failed = Some(kind);
-        let _ = self.append(vec![Event::StillLooking { failed, detail }]).await?;
+        let (elsewhere, failed) = (true, Some(kind));
+        let said = Event::StillLooking {
+            elsewhere,
+            failed,
+            detail,
+        };
+        let _ = self.append(vec![said]).await?;
         Ok(())
     }
 

@@ -60,6 +60,7 @@ impl<'d> Drive<'d> {
                 sweep.strays = strays;
                 sweep.failures = Failures::default();
                 sweep.said = Failures::default();
+                sweep.failing_since = None;
                 sweep.is_answered = true;
                 sweep.is_done |= counts;
                 sweep.next = (!counts).then(|| later(now, LOOK_UP_AFTER).max(counts_from));
@@ -84,7 +85,10 @@ impl<'d> Drive<'d> {
             let because = unseen_because(&error);
             sweep.said.add(because);
             let over_from = self.state.lost_over_from(location, self.hidden_since);
-            if sweep.said.are_enough(because, over_from, now) {
+            // A policy that is being rolled out, or an account that is being moved, is most often through by then.
+            let failing = now.duration_since(*sweep.failing_since.get_or_insert(now));
+            let is_lasting = self.is_called_again || failing >= UNRESOLVED_EVERY;
+            if is_lasting && sweep.said.are_enough(because, over_from, now) {
                 sweep.given_up = Some(error.reason());
                 return Ok(());
             }
@@ -99,8 +103,8 @@ impl<'d> Drive<'d> {
         });
         self.memory.still_looking = Some(Some((error.kind(), error.reason())));
         // Where each location is asked by itself, the trouble of one is none of the others'.
-        let goes_on = self.has_other_work() || (self.is_called_again && place.is_some());
-        if !too_many || (goes_on && (place.is_some() || !is_credentials)) {
+        let goes_on = || self.has_other_work() || (self.is_called_again && place.is_some());
+        if !too_many || ((place.is_some() || !is_credentials) && goes_on()) {
             return Ok(());
         }
         if is_credentials {

@@ -21,6 +21,7 @@ impl State {
                     self.alarm = Some(said.clone());
                 }
             }
+            Event::StillLooking { elsewhere: true, .. } => self.is_blind_from(placed.at),
             Event::StillLooking { failed, .. } => self.look_on(*failed, placed),
             Event::NameTaken { by } => {
                 if self.units.values().all(|unit| !unit.is_begun()) {

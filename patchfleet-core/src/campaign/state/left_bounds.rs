@@ -1,6 +1,6 @@
 //! What a campaign that is over leaves of the first campaign's bounds to a retry.
 
-use super::State;
+use super::{State, TriedAgain};
 use crate::budget::MaxErrors;
 use crate::campaign::ledger::InCell;
 use crate::id::{Location, NodeId};
@@ -87,13 +87,10 @@ impl State {
     /// How many locations may fail in a retry of these, of what the shares of the first campaign's locations allow: what failed and is
     /// not tried again has used that up. The first is of all waves and `None` where the request gives a count; then those of the waves
     /// that have a share of their own. A share of the few locations that are left would be another bound, and may come to none.
-    pub(crate) fn location_errors_left(
-        &self,
-        tried: &BTreeSet<Location>,
-    ) -> (Option<u32>, BTreeMap<u32, u32>) {
+    pub(crate) fn location_errors_left(&self, tried: &TriedAgain) -> (Option<u32>, BTreeMap<u32, u32>) {
         let request = self.plan.first_request();
         let failed = self.locations().filter(|(unit, location, at)| {
-            self.counts_as_failed(*unit, location, at) && !tried.contains(*location)
+            self.counts_as_failed(*unit, location, at) && !self.is_all_tried(location, tried)
         });
         let failed: BTreeSet<(u32, &Location)> = failed
             .map(|(unit, location, _)| (self.wave_of(unit), location))
@@ -113,6 +110,31 @@ impl State {
             Some((number, allowed.saturating_sub(small_count(failed))))
         });
         (whole, own.collect())
+    }
+
+    /// Whether each node of a location that did not come to its goal is among these, which are tried again.
+    fn is_all_tried(&self, location: &Location, tried: &TriedAgain) -> bool {
+        let goal = self.goal_at(location);
+        let is_bad = |outcome: NodeOutcome| {
+            let says_nothing = matches!(
+                outcome,
+                NodeOutcome::NotRun | NodeOutcome::Unmanaged | NodeOutcome::Gone
+            );
+            !says_nothing && !outcome.reaches_goal(goal)
+        };
+        let settled = self.units_at(location).filter_map(|(_, unit)| {
+            let at = unit.locations.get(location)?;
+            at.settled.as_ref()
+        });
+        let bad = settled.flat_map(|settled| settled.nodes.iter());
+        let bad: u64 = bad
+            .filter(|(outcome, _)| is_bad(*outcome))
+            .map(|(_, n)| u64::from(n))
+            .sum();
+        tried.get(location).is_some_and(|nodes| {
+            let again = nodes.values().filter(|outcome| is_bad(**outcome));
+            again.count() as u64 >= bad
+        })
     }
 
     fn fleet_left(&self, unreached: u32, now: Timestamp) -> Option<LeftOfFleet> {

@@ -45,8 +45,14 @@ impl State {
             failing_since: failed.map(|_| failing_since.unwrap_or(at)),
         });
         if failed.is_some() {
-            self.blind_since.get_or_insert(at);
+            self.is_blind_from(at);
         }
+    }
+
+    /// It cannot be seen somewhere whether the log has lost a start, and whoever says so goes on elsewhere: what it starts there the log may
+    /// lose again, so no look counts from here.
+    pub(super) fn is_blind_from(&mut self, at: Timestamp) {
+        self.blind_since.get_or_insert(at);
     }
 
     /// Since when it cannot be seen somewhere, by the log, whether that has lost a start. What it may have lost was sent before:

@@ -162,8 +162,8 @@ impl State {
         })
     }
 
-    /// The same, if all that had no turn comes to its goal: a window closed before, and whoever tries that later adds its results. What
-    /// fails a gate even then fails it for good.
+    /// The same, if all that the window left comes to its goal: whoever tries that later adds its results. What fails a gate even then fails
+    /// it for good.
     pub(super) fn gated_beside_window(&self, wave: u32) -> Gated {
         let Some(gate) = self.plan.request.wave(wave).and_then(|wave| wave.gate) else {
             return Gated::Passed;
@@ -173,13 +173,20 @@ impl State {
         let has_uncounted = settled
             .iter()
             .any(|settled| settled.outcome == LocationOutcome::NotStarted && settled.nodes.total() == 0);
-        let not_run: u64 = settled
-            .iter()
-            .map(|settled| u64::from(settled.nodes.count(NodeOutcome::NotRun)))
-            .sum();
+        let not_run = |of_window: bool| -> u64 {
+            let there = settled
+                .iter()
+                .filter(|settled| self.is_left_by_window(settled) == of_window);
+            there
+                .map(|settled| u64::from(settled.nodes.count(NodeOutcome::NotRun)))
+                .sum()
+        };
         let mut counts = self.results_of_wave(wave);
-        counts.patched = counts.patched.saturating_add(not_run);
-        counts.unreached = counts.unreached.saturating_sub(not_run);
+        // These are tried in the next window. Others are not, and show nothing.
+        let (to_come, others) = (not_run(true), not_run(false));
+        counts.patched = counts.patched.saturating_add(to_come);
+        counts.targeted = counts.targeted.saturating_sub(others);
+        counts.unreached = counts.unreached.saturating_sub(to_come.saturating_add(others));
         let known = counts.patched.saturating_sub(counts.unknown);
         match Self::gated_by(gate, counts) {
             // There may be so many nodes that the share is kept.

@@ -3,7 +3,8 @@
 //! What failed in a wave may be gone or silent by then for that very reason. So a retry begins later waves only if it tries again all that
 //! speaks against the wave, and the retries of that one as well.
 
-use super::{Gated, State, StopReason};
+use super::{Gated, Settled, State, StopReason};
+use crate::campaign::AT_CUTOFF;
 use crate::id::Location;
 use crate::outcome::{Goal, LocationOutcome, NodeOutcome};
 use crate::plan::InconclusiveGate;
@@ -79,6 +80,20 @@ impl State {
         let reason = self.left_out_for.clone().or_else(|| self.left_out_because());
         let reason = reason.filter(|_| !is_well)?;
         is_for_failures(&reason).then(|| format!("the campaign ended before the next one began: {reason}"))
+    }
+
+    /// Whether the nodes of a location that were not run are left because the window closed: it was not begun, or what ran there was
+    /// cancelled then and nothing had failed. Whatever else keeps nodes from their turn, such as a role that is missing or a limit of errors,
+    /// would do so in the next window as well, or is for a person to judge.
+    pub(crate) fn is_left_by_window(&self, settled: &Settled) -> bool {
+        let is_cancelled = self.stop_asked().is_some_and(|asked| asked.by == AT_CUTOFF);
+        match settled.outcome {
+            LocationOutcome::NotStarted => true,
+            LocationOutcome::Cancelled | LocationOutcome::NodesFailed => {
+                is_cancelled && settled.nodes.iter().all(|(outcome, _)| !outcome.is_damaged())
+            }
+            _ => false,
+        }
     }
 
     /// What is not known of a wave that has no gate, and of which more locations failed than may, as they count whose results are not

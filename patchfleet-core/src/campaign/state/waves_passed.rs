@@ -24,11 +24,21 @@ impl State {
                     Gated::Inconclusive { known, needed, blind } => {
                         Some(InconclusiveGate::new(known, needed, blind))
                     }
-                    Gated::Passed | Gated::Failed { .. } => self.not_known_in(*number),
+                    Gated::Passed => self.not_known_in(*number),
+                    // It has not while what had no turn may do well. That is tried no more where nothing of the wave is left.
+                    Gated::Failed { .. } => Some(self.lacks_the_rest(*number)),
                 };
                 passed
             })
             .collect()
+    }
+
+    /// What the gate of a wave lacks that a window cut short: the results of the nodes that had no turn.
+    fn lacks_the_rest(&self, wave: u32) -> InconclusiveGate {
+        let counts = self.results_of_wave(wave);
+        let known = counts.patched.saturating_sub(counts.unknown);
+        let needed = counts.targeted.max(known.saturating_add(1));
+        InconclusiveGate::new(known, u32::try_from(needed).unwrap_or(u32::MAX), counts.blind)
     }
 
     /// The nodes that the units of each location name. A location is missing if one of its units names none.

@@ -1,7 +1,7 @@
 //! What a campaign that is over has left, by location.
 
 use super::Retry;
-use crate::campaign::{AT_CUTOFF, State};
+use crate::campaign::State;
 use crate::id::Location;
 use crate::outcome::{Goal, LocationOutcome, NodeOutcome, Tally};
 use std::collections::BTreeMap;
@@ -42,7 +42,6 @@ impl Left {
 /// What a campaign has left, by location. Several units may each have a part of one.
 pub(in crate::front) fn left(of: &State) -> BTreeMap<Location, Left> {
     let mut all: BTreeMap<Location, Left> = BTreeMap::new();
-    let is_cancelled = of.stop_asked().is_some_and(|asked| asked.by == AT_CUTOFF);
     for (_, location, at) in of.locations() {
         let Some(settled) = &at.settled else { continue };
         let is_unbegun = matches!(
@@ -55,7 +54,7 @@ pub(in crate::front) fn left(of: &State) -> BTreeMap<Location, Left> {
         );
         let is_blind = !is_well && settled.nodes.total() == 0;
         let leaves = is_blind || settled.nodes.count(NodeOutcome::NotRun) > 0;
-        let is_of_window = !leaves || is_left_by_window(settled.outcome, &settled.nodes, is_cancelled);
+        let is_of_window = !leaves || of.is_left_by_window(settled);
         match all.get_mut(location) {
             Some(left) => {
                 left.is_of_window &= is_of_window;
@@ -76,19 +75,6 @@ pub(in crate::front) fn left(of: &State) -> BTreeMap<Location, Left> {
         }
     }
     all
-}
-
-/// Whether the nodes of a location that were not run are left because the window closed: it was not begun, or what ran there was
-/// cancelled then and nothing had failed. Whatever else keeps nodes from their turn, such as a role that is missing or a limit of errors,
-/// would do so in the next window as well, or is for a person to judge.
-fn is_left_by_window(outcome: LocationOutcome, nodes: &Tally, is_cancelled: bool) -> bool {
-    match outcome {
-        LocationOutcome::NotStarted => true,
-        LocationOutcome::Cancelled | LocationOutcome::NodesFailed => {
-            is_cancelled && nodes.iter().all(|(outcome, _)| !outcome.is_damaged())
-        }
-        _ => false,
-    }
 }
 
 /// How many of the nodes that were not reached did not answer when the campaign was planned. They count against no bound.

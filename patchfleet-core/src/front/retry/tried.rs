@@ -47,9 +47,10 @@ impl Campaigns {
         of: &State,
     ) -> Result<Tried, CampaignError> {
         let (store, campaign) = (self.watched_store(), of.campaign());
-        let list = store.campaigns(self.now()).await?;
         let name = &of.plan().request.name;
-        if let Some(damaged) = store.damaged_since(&list, campaign, name).await? {
+        let order = store.order(name).await?;
+        let list = store.campaigns(self.now()).await?;
+        if let Some(damaged) = store.damaged_since((&list, &order), campaign) {
             let reason = RefusalReason {
                 code: RefusalCode::NotRetried,
                 subject: format!("campaign {damaged}"),
@@ -60,7 +61,6 @@ impl Campaigns {
             };
             return Err(refused(vec![reason]));
         }
-        let order = store.order(name).await?;
         let others = list.campaigns.iter().filter(|one| {
             let is_other = one.campaign != campaign && Some(one.campaign) != but;
             is_other && one.has_begun && one.request == *name

@@ -391,7 +391,11 @@ pub(super) fn whole() -> Writing {
         detail: "Patchfleet-RunPatchBaseline".to_owned(),
     }]);
     let (failed, detail) = (Some(PortErrorKind::Unavailable), "Internal error".to_owned());
-    log.append(vec![Event::StillLooking { failed, detail }]);
+    log.append(vec![Event::StillLooking {
+        elsewhere: false,
+        failed,
+        detail,
+    }]);
     let since = log.at();
     log.append(vec![Event::Unattended { since }]);
     log.append(vec![Event::LeftOut {
