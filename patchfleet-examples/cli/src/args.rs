@@ -402,7 +402,8 @@ pub(crate) struct AbandonArgs {
 const ABANDON: &str = "\
 Run it from the account and Region that the campaign was planned from. patchfleet asks AWS about everything that the \
 campaign began and that is not over by its log, and AWS has to answer that it knows none of it. A denial, a throttled \
-call or a timeout is no such answer, but where an account lets nobody look any more and what ran there must have expired. The last command that may have been sent has to have expired as well. It lives for \
+call or a timeout does not count as an answer. The exception is an account that lets nobody look any more, once what ran \
+there must have expired. The last command that may have been sent has to have expired as well. It lives for \
 its TimeoutSeconds and its steps, for as many turns as its execution has. Under a runbook of your own it counts as alive \
 for 30 days, for which AWS keeps executions.
 

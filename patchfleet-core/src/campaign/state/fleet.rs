@@ -93,8 +93,8 @@ impl fmt::Display for FleetAtAws {
 }
 
 /// How many nodes more each bound on a fleet has room for. `None` without that bound. A node of which nothing could be found out
-/// may be in flight and may be damaged, so it takes room under both, unless nothing can be at work on it any more. A lost node that may be at
-/// work still takes room under both as well.
+/// may be in flight and may be damaged, so it takes room under both, unless nothing can be at work on it any more. A lost node is
+/// damaged, and takes room among those in flight while it may be at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[non_exhaustive]
 pub struct FleetLeft {

@@ -3,7 +3,8 @@
 //! One driver that goes on counts by itself: how long ago it opened the log, and since when its looks fail. A function
 //! that drives for a minute at a time cannot, so it leaves a record of its looks
 //! ([`Event::StillLooking`](crate::campaign::Event)), and the next one goes on from there. That record also shows that
-//! the log has not lost what stands before it, so a look counts from then.
+//! the log has not lost what stands before it, so a look counts from then. A driver that goes on elsewhere leaves such a record as well, but
+//! no look counts from it: it says only since when it cannot be seen somewhere.
 
 use super::State;
 use crate::campaign::clocks::Placed;
